@@ -11,6 +11,7 @@
 #include <assert.h>
 #include <sodium.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -77,10 +78,12 @@ date_of(int64_t days, int64_t *year, int64_t *month, int64_t *day)
 }
 
 struct str
-clock_rfc3339(struct arena *a, int64_t ms)
+clock_rfc3339_in(char *to, size_t n, int64_t ms)
 {
 	int64_t in_day, days, year, month, day;
+	int len;
 
+	assert(n >= CLOCK_TEXT);
 	days = ms / 86400000;
 	in_day = ms % 86400000;
 	if (in_day < 0) {
@@ -88,10 +91,17 @@ clock_rfc3339(struct arena *a, int64_t ms)
 		days--;
 	}
 	date_of(days, &year, &month, &day);
-	return str_fmt(a, "%04lld-%02lld-%02lldT%02lld:%02lld:%02lld.%03lldZ",
+	len = snprintf(to, n, "%04lld-%02lld-%02lldT%02lld:%02lld:%02lld.%03lldZ",
 	    (long long)year, (long long)month, (long long)day,
 	    (long long)(in_day / 3600000), (long long)(in_day / 60000 % 60),
 	    (long long)(in_day / 1000 % 60), (long long)(in_day % 1000));
+	return str_n(to, (size_t)len);
+}
+
+struct str
+clock_rfc3339(struct arena *a, int64_t ms)
+{
+	return clock_rfc3339_in(arena_alloc(a, CLOCK_TEXT), CLOCK_TEXT, ms);
 }
 
 /* sodium_init may be called from many threads, and again: it returns 1. */
