@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * Worker pools: one queue, a ring of fixed size, under one lock. Jobs run in
+ * the order they were pushed, as far as several threads can tell. Stopping
+ * takes no more jobs, runs those that wait, and joins the threads.
+ * threads: all; pool_stop by one, once.
+ */
+#include "base/pool.h"
+
+#include "base/log.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+struct job {
+	void (*run)(void *state, void *arg);
+	void *arg;
+};
+
+struct pool {
+	struct pool_spec spec;
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	struct job *ring;	/* under lock, as what follows */
+	size_t head, n;		/* n jobs wait, the oldest at ring[head] */
+	bool stopping;
+	pthread_t thread[];
+};
+
+/* Takes the oldest job; false: the pool is stopping and nothing is left. */
+static bool
+job_take(struct pool *p, struct job *job)
+{
+	bool got;
+
+	pthread_mutex_lock(&p->lock);
+	while (p->n == 0 && !p->stopping)
+		pthread_cond_wait(&p->wake, &p->lock);
+	got = p->n > 0;
+	if (got) {
+		*job = p->ring[p->head];
+		p->head = (p->head + 1) % p->spec.queue_max;
+		p->n--;
+	}
+	pthread_mutex_unlock(&p->lock);
+	return got;
+}
+
+static void *
+worker(void *arg)
+{
+	struct pool *p = arg;
+	struct job job;
+	void *state = NULL;
+
+	prctl(PR_SET_NAME, p->spec.name);
+	if (p->spec.on_start != NULL)
+		state = p->spec.on_start(p->spec.arg);
+	while (job_take(p, &job))
+		job.run(state, job.arg);
+	if (p->spec.on_stop != NULL)
+		p->spec.on_stop(state);
+	return NULL;
+}
+
+/* Signals are the main thread's: workers are born with all of them blocked. */
+static void
+threads_start(struct pool *p)
+{
+	sigset_t all, before;
+	int rc = 0;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	for (int i = 0; i < p->spec.nthreads && rc == 0; i++)
+		rc = pthread_create(&p->thread[i], NULL, worker, p);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (rc != 0) {
+		log_error("pool", "the system gave no thread",
+		    LC("pool", p->spec.name), LI("errno", rc));
+		abort();
+	}
+}
+
+struct pool *
+pool_start(const struct pool_spec *spec)
+{
+	struct pool *p;
+
+	assert(spec->nthreads > 0 && spec->queue_max > 0);
+	assert(strlen(spec->name) <= 15);
+	p = calloc(1, sizeof(*p) +
+	    (size_t)spec->nthreads * sizeof(p->thread[0]));
+	if (p == NULL)
+		abort();
+	p->spec = *spec;
+	p->ring = calloc(spec->queue_max, sizeof(p->ring[0]));
+	if (p->ring == NULL)
+		abort();
+	pthread_mutex_init(&p->lock, NULL);
+	pthread_cond_init(&p->wake, NULL);
+	threads_start(p);
+	return p;
+}
+
+bool
+pool_push(struct pool *p, void (*job)(void *state, void *arg), void *arg)
+{
+	bool fits;
+
+	pthread_mutex_lock(&p->lock);
+	fits = !p->stopping && p->n < p->spec.queue_max;
+	if (fits) {
+		p->ring[(p->head + p->n) % p->spec.queue_max] =
+		    (struct job){ job, arg };
+		p->n++;
+		pthread_cond_signal(&p->wake);
+	}
+	pthread_mutex_unlock(&p->lock);
+	return fits;
+}
+
+size_t
+pool_waiting(struct pool *p)
+{
+	size_t n;
+
+	pthread_mutex_lock(&p->lock);
+	n = p->n;
+	pthread_mutex_unlock(&p->lock);
+	return n;
+}
+
+void
+pool_stop(struct pool *p)
+{
+	pthread_mutex_lock(&p->lock);
+	assert(!p->stopping);
+	p->stopping = true;
+	pthread_cond_broadcast(&p->wake);
+	pthread_mutex_unlock(&p->lock);
+	for (int i = 0; i < p->spec.nthreads; i++)
+		pthread_join(p->thread[i], NULL);
+	pthread_cond_destroy(&p->wake);
+	pthread_mutex_destroy(&p->lock);
+	free(p->ring);
+	free(p);
+}
