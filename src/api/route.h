@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * The table of all endpoints, and the steps that every request takes. A step
+ * never asks which endpoint it serves: what it must know is a column.
+ */
+#ifndef API_ROUTE_H
+#define API_ROUTE_H
+
+#include "net/http.h"
+
+struct req;
+
+enum route_auth {		/* who may call */
+	AUTH_NONE = 1,
+	AUTH_MAYBE,		/* a token is read when there is one */
+	AUTH_GUEST,		/* a user, guests included */
+	AUTH_USER,		/* a user, not a guest */
+	AUTH_ADMIN,
+	AUTH_APPSERVICE,	/* an application service's own token */
+	AUTH_SERVER		/* X-Matrix */
+};
+
+enum route_rate { RATE_FREE = 1, RATE_READ, RATE_PAGE, RATE_SEND, RATE_LOGIN, RATE_MEDIA, RATE_KEYS, RATE_FED, RATE_ADMIN, RATE_NCLASSES };
+
+/* What a 200 of this endpoint discloses; NONE must note nothing, every other class must note (an empty answer notes with count 0). */
+enum route_access {
+	ACCESS_NONE = 1,
+	ACCESS_SELF,		/* only the caller's own things: notes nothing */
+	ACCESS_WRITE,		/* takes in; answers with ids: notes nothing */
+	ACCESS_PROFILE, ACCESS_DIRECTORY, ACCESS_USERS, ACCESS_MEMBERS, ACCESS_HISTORY,
+	ACCESS_SYNC,		/* may be empty: then it notes nothing */
+	ACCESS_MEDIA, ACCESS_KEYS, ACCESS_ADMIN
+};
+
+enum route_flags {
+	F_PARK = 1,		/* may wait */
+	F_BIG = 2,		/* JSON body up to 8 MB (keys, backups, to-device) instead of limits.body */
+	F_UPLOAD = 4,		/* the body is spooled to a file, up to media.max_upload */
+	F_LOCKED_OK = 8,	/* a locked account may call it (logout) */
+	F_NO_SUSPENDED = 16,	/* a suspended account may not */
+	F_NO_BODY = 32,		/* a body is not read as JSON even for POST and PUT (raw or none) */
+	F_UIA = 64,		/* user-interactive authentication is asked for inside */
+	F_FILE = 128		/* replies with a file */
+};
+
+struct route {
+	enum http_method method;
+	const char *pattern;	/* "/_matrix/client/v3/rooms/{roomId}/messages" */
+	bool (*handle)(struct req *rq);
+	const char *name;	/* the handler's: metrics label, ledger operation */
+	enum route_auth auth;
+	enum route_rate rate;
+	enum route_access access;
+	unsigned flags;
+};
+
+const struct route *routes_all(size_t *n);
+/* Builds the trie; duplicate or ambiguous patterns are a bug (assert). */
+void routes_start(void);
+/*
+ * Finds the row. *known: the path exists for another method (405), or, false
+ * with a NULL result, not at all (404). Parameters are percent-decoded into rq's arena later.
+ */
+const struct route *route_find(enum http_method m, struct str path, struct str *params, size_t *nparams, bool *known);
+
+/* net/http.h's callbacks. */
+struct api;
+struct api *api_start(struct err *e);			/* worker pool, routes, limits */
+void api_stop(struct api *api);
+struct http_app api_app(struct api *api);
+
+#endif
