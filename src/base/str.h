@@ -53,6 +53,8 @@ bool str_i64(struct str s, int64_t *out) MUST_CHECK;
 bool str_u64(struct str s, uint64_t *out) MUST_CHECK;
 /* Strict UTF-8: no overlong forms, no surrogates, nothing over U+10FFFF. */
 bool str_utf8_ok(struct str s);
+/* Bytes of the one code point at p, checked as strictly; 0 if there is none before end. */
+size_t str_utf8_step(const char *p, const char *end);
 /* Unicode code points in valid UTF-8. */
 size_t str_utf8_len(struct str s);
 /* Longest prefix of at most max bytes that does not split a code point. */
@@ -83,7 +85,8 @@ struct buf {
 void buf_init(struct buf *b, struct arena *a, size_t max);
 void buf_free(struct buf *b);				/* heap buffers; then empty and usable */
 void buf_reset(struct buf *b);				/* n = 0, over = false, memory kept */
-char *buf_room(struct buf *b, size_t n);		/* n writable bytes at the end, or NULL when over */
+/* n writable bytes at the end, or NULL when over. Who writes k of them adds k to b->n. */
+char *buf_room(struct buf *b, size_t n);
 void buf_add(struct buf *b, const void *p, size_t n);
 void buf_str(struct buf *b, struct str s);
 void buf_c(struct buf *b, const char *cstr);
