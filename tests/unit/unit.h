@@ -15,6 +15,10 @@
 #include <cmocka.h>
 
 #undef fail
+#undef fail_msg
+#define fail_msg(...) \
+	(print_error("ERROR: " __VA_ARGS__), print_error("\n"), \
+	    _fail(__FILE__, __LINE__))
 
 #include "base/err.h"
 #include "base/str.h"
