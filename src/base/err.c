@@ -103,7 +103,21 @@ err_clear(struct err *e)
 	*e = (struct err){ .code = M_OK };
 }
 
-/* A text cut by its buffer must not end in the middle of a code point. */
+/* Where a text of n bytes that may end inside a code point is cut. */
+static size_t
+whole_len(const char *p, size_t n)
+{
+	for (size_t back = 1; back <= 4 && back <= n; back++) {
+		unsigned char c = (unsigned char)p[n - back];
+		size_t need = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : c >= 0xc0 ? 2 : 1;
+
+		if (c < 0x80 || c >= 0xc0)
+			return need > back ? n - back : n;
+	}
+	return n;
+}
+
+/* The text may quote a peer: it goes into JSON, so it is UTF-8 whatever came. */
 static void PRINTF_LIKE(3, 0)
 text_vfmt(char *to, size_t size, const char *fmt, va_list ap)
 {
@@ -112,7 +126,12 @@ text_vfmt(char *to, size_t size, const char *fmt, va_list ap)
 	if (n < 0)
 		to[0] = '\0';
 	else if ((size_t)n >= size)
-		to[str_utf8_clip(str_n(to, size - 1), size - 1).n] = '\0';
+		to[whole_len(to, size - 1)] = '\0';
+	if (str_utf8_ok(str_c(to)))
+		return;
+	for (; *to != '\0'; to++)
+		if ((unsigned char)*to >= 0x80)
+			*to = '?';
 }
 
 bool
