@@ -84,30 +84,40 @@ json_write_str(struct buf *b, struct str s)
 	buf_char(b, '"');
 }
 
+/* buf_char() without its call where there is room, as nearly always. */
+static void
+put_char(struct buf *b, char c)
+{
+	if (!b->over && b->n < b->cap)
+		b->p[b->n++] = c;
+	else
+		buf_char(b, c);
+}
+
 static void
 write_items(struct buf *b, const struct json *v)
 {
-	buf_char(b, '[');
+	put_char(b, '[');
 	for (size_t i = 0; i < v->n; i++) {
 		if (i > 0)
-			buf_char(b, ',');
+			put_char(b, ',');
 		json_write(b, &v->at[i]);
 	}
-	buf_char(b, ']');
+	put_char(b, ']');
 }
 
 static void
 write_members(struct buf *b, const struct json *v)
 {
-	buf_char(b, '{');
+	put_char(b, '{');
 	for (size_t i = 0; i < v->n; i++) {
 		if (i > 0)
-			buf_char(b, ',');
+			put_char(b, ',');
 		json_write_str(b, v->m[i].key);
-		buf_char(b, ':');
+		put_char(b, ':');
 		json_write(b, &v->m[i].val);
 	}
-	buf_char(b, '}');
+	put_char(b, '}');
 }
 
 void
