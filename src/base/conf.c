@@ -163,8 +163,9 @@ bad_value(struct load *l, const struct opt *o, struct str text, int line)
 	struct str shown = str_utf8_clip(text, 30);
 
 	if (o->type == OPT_SECRET)
-		return fail(l->e, M_INVALID_PARAM, STR_FMT ": %s takes " STR_FMT,
-		    STR_ARG(place(l, line)), o->name, STR_ARG(takes));
+		return fail(l->e, M_INVALID_PARAM,
+		    STR_FMT ": %s takes " STR_FMT, STR_ARG(place(l, line)),
+		    o->name, STR_ARG(takes));
 	return fail(l->e, M_INVALID_PARAM,
 	    STR_FMT ": %s takes " STR_FMT ", not \"" STR_FMT "\"",
 	    STR_ARG(place(l, line)), o->name, STR_ARG(takes), STR_ARG(shown));

@@ -117,7 +117,7 @@ whole_len(const char *p, size_t n)
 	return n;
 }
 
-/* The text may quote a peer: it goes into JSON, so it is UTF-8 whatever came. */
+/* The text may quote a peer and goes into JSON: it is UTF-8 whatever came. */
 static void PRINTF_LIKE(3, 0)
 text_vfmt(char *to, size_t size, const char *fmt, va_list ap)
 {

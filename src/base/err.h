@@ -54,7 +54,16 @@ bool err_set(struct err *e, enum errcode code, const char *file, int line,
 /* Adds what only the log may see to an error just set; returns false. */
 bool err_cause(struct err *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
+/* Shows compilers and analysers that what failed is false, whatever it was. */
+static inline bool
+err_false(bool failed)
+{
+	(void)failed;
+	return false;
+}
+
 /* fail(e, code, printf-format for the client, ...): false, always. */
-#define fail(e, code, ...) err_set(e, code, __FILE__, __LINE__, __VA_ARGS__)
+#define fail(e, code, ...) \
+	err_false(err_set(e, code, __FILE__, __LINE__, __VA_ARGS__))
 
 #endif

@@ -7,6 +7,7 @@
  */
 #include "base/yaml.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -157,6 +158,7 @@ member_read(struct reader *r, int depth, struct yaml *map, struct yaml **last,
 			    STR_ARG(str_utf8_clip(key->text, 60)), m->line);
 	if (!child_read(r, depth + 1, YAML_NO_EVENT, &value, &end))
 		return false;
+	assert(value != NULL);	/* a closing event here is an error, above */
 	value->key = key->text;
 	value->line = key->line;
 	child_add(map, last, value);
@@ -280,7 +282,7 @@ bool
 yaml_read(struct arena *a, const char *path, struct yaml **out, struct err *e)
 {
 	FILE *f = fopen(path, "rbe");
-	struct str source;
+	struct str source = S("");
 	bool ok;
 
 	if (f == NULL)

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# For people; cmake and ctest do the work (CMakePresets.json).
+JOBS ?= $(shell nproc)
+SECONDS ?= 60
+RUN_ARGS ?=
+
+.PHONY: help build run test check format fuzz bench coverage clean
+
+help:
+	@echo "make build     build/release/bin/beffroid and beffroi"
+	@echo "make run       install what is missing, build, start on 127.0.0.1:8008"
+	@echo "make test      install what is missing, build, run all tests"
+	@echo "make check     format, rules of the house, static analysis"
+	@echo "make format    put the sources in the form that check wants"
+	@echo "make fuzz      each fuzzer for SECONDS=60 (FUZZERS=\"yaml json\" for some)"
+	@echo "make bench     measure the claims about speed"
+	@echo "make coverage  what the unit tests reach"
+	@echo "make clean     remove build/ (not data/)"
+
+build:
+	@cmake --preset release >build.log 2>&1 || { cat build.log; rm build.log; exit 1; }
+	@rm -f build.log
+	@cmake --build --preset release -j $(JOBS)
+
+run:
+	@tools/install-deps build
+	@$(MAKE) --no-print-directory build
+	@exec build/release/bin/beffroid --data.dir=./data \
+		--server.listen=127.0.0.1:8008 $(RUN_ARGS)
+
+test:
+	@exec tools/run-tests
+
+check:
+	@exec tools/check
+
+format:
+	@find src tests fuzz -name '*.[ch]' -not -path '*/node_modules/*' \
+		-exec clang-format -i {} +
+
+fuzz:
+	@exec tools/run-fuzzers $(SECONDS) $(FUZZERS)
+
+bench:
+	@cmake --preset release >/dev/null
+	@cmake --build --preset release -j $(JOBS) --target benches
+	@for bench in build/release/tests/bench/*_bench_*; do \
+		echo "$${bench##*/}:"; $$bench || exit 1; done
+
+coverage:
+	@cmake --preset coverage >/dev/null
+	@cmake --build --preset coverage -j $(JOBS)
+	@ctest --test-dir build/coverage -j $(JOBS) --output-on-failure
+	@gcovr -r . --object-directory build/coverage --filter src/ \
+		--print-summary --html-details build/coverage/index.html
+	@echo "build/coverage/index.html"
+
+clean:
+	rm -rf build
