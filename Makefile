@@ -11,7 +11,7 @@ help:
 	@echo "make run       install what is missing, build, start on 127.0.0.1:8008"
 	@echo "make test      install what is missing, build, run all tests"
 	@echo "make check     format, rules of the house, static analysis"
-	@echo "make format    put the sources in the form that check wants"
+	@echo "make format    clang-format FILES=\"src/x.c ...\"; look at what it did"
 	@echo "make fuzz      each fuzzer for SECONDS=60 (FUZZERS=\"yaml json\" for some)"
 	@echo "make bench     measure the claims about speed"
 	@echo "make coverage  what the unit tests reach"
@@ -35,8 +35,8 @@ check:
 	@exec tools/check
 
 format:
-	@find src tests fuzz -name '*.[ch]' -not -path '*/node_modules/*' \
-		-exec clang-format -i {} +
+	clang-format -i $(FILES)
+	@git --no-pager diff --stat -- $(FILES)
 
 fuzz:
 	@exec tools/run-fuzzers $(SECONDS) $(FUZZERS)
