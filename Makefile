@@ -18,9 +18,10 @@ help:
 	@echo "make clean     remove build/ (not data/)"
 
 build:
-	@cmake --preset release >build.log 2>&1 || { cat build.log; rm build.log; exit 1; }
-	@rm -f build.log
-	@cmake --build --preset release -j $(JOBS)
+	@mkdir -p build
+	@cmake --preset release >build/cmake.log 2>&1 || \
+		{ cat build/cmake.log; exit 1; }
+	@cmake --build --preset release -j $(JOBS) --target programs
 
 run:
 	@tools/install-deps build
@@ -35,6 +36,7 @@ check:
 	@exec tools/check
 
 format:
+	@test -n "$(FILES)" || { echo 'make format FILES="src/x.c ..."'; exit 1; }
 	clang-format -i $(FILES)
 	@git --no-pager diff --stat -- $(FILES)
 
