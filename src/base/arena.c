@@ -46,7 +46,7 @@ struct block {
 	char data[];
 };
 
-/* Something to do at the end; fn NULL: p is an allocation with its own malloc(). */
+/* Something to do at the end; fn NULL: p has its own malloc(). */
 struct hook {
 	struct hook *prev;
 	void (*fn)(void *p);
@@ -201,7 +201,7 @@ arena_calloc(struct arena *a, size_t n, size_t size)
 	return arena_alloc(a, n * size);
 }
 
-/* Grows an allocation that has its own malloc(): realloc moves pages, not bytes. */
+/* Grows what has its own malloc(): realloc moves pages, not bytes. */
 static void *
 grow_own(struct arena *a, void *p, size_t old, size_t n)
 {

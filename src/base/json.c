@@ -9,16 +9,11 @@
  */
 #include "base/json.h"
 
-#include <assert.h>
 #include <string.h>
 
-#define STACK_FIRST 32
-#define SORT_SMALL 32
+#include "base/json_sort.h"
 
-struct item {
-	uint64_t head;			/* the key's first bytes: see key_head() */
-	struct json_member m;
-};
+#define STACK_FIRST 32
 
 struct parser {
 	const char *p, *end, *text;
@@ -26,7 +21,7 @@ struct parser {
 	struct err *e;
 	enum json_mode mode;
 	int depth;
-	struct item *stack;
+	struct json_item *stack;
 	size_t n, cap;
 };
 
@@ -50,7 +45,7 @@ skip_space(struct parser *ps)
 	ps->p = p;
 }
 
-/* The next byte after spaces, or NUL at the end (and for a NUL, never valid). */
+/* The next byte after spaces; NUL at the end, and for a NUL, never valid. */
 static char
 peek(struct parser *ps)
 {
@@ -213,7 +208,7 @@ string_run(struct parser *ps)
 	}
 }
 
-/* Bytes up to the closing quote, or to the end: no less than the unescaped string. */
+/* Bytes up to the closing quote or the end: the string has no more. */
 static size_t
 raw_length(const char *p, const char *end)
 {
@@ -348,14 +343,14 @@ literal(struct parser *ps, const char *word, size_t n)
  * A slot on top of the stack. Growing moves the stack, so a value is parsed
  * into a local and put here when complete.
  */
-static struct item *
+static struct json_item *
 stack_push(struct parser *ps)
 {
 	if (ps->n == ps->cap) {
 		size_t old = ps->cap * sizeof(*ps->stack);
 
 		if (ps->cap == STACK_FIRST) {	/* still the C stack's */
-			struct item *to = arena_alloc_raw(ps->a, old * 4);
+			struct json_item *to = arena_alloc_raw(ps->a, old * 4);
 
 			memcpy(to, ps->stack, old);
 			ps->stack = to;
@@ -456,104 +451,10 @@ key_head(const struct parser *ps, struct str key)
 	return v;
 }
 
-/* One member on its way to its place: comparing heads is nearly always enough. */
-struct order {
-	uint64_t head;
-	size_t at;
-};
-
-static int
-order_cmp(const struct item *item, const struct order *x, const struct order *y)
-{
-	if (x->head != y->head)
-		return x->head < y->head ? -1 : 1;
-	return str_cmp(item[x->at].m.key, item[y->at].m.key);
-}
-
-static void
-sort_small(const struct item *item, struct order *o, size_t n)
-{
-	for (size_t i = 1; i < n; i++) {
-		struct order x = o[i];
-		size_t k = i;
-
-		for (; k > 0 && order_cmp(item, &x, &o[k - 1]) < 0; k--)
-			o[k] = o[k - 1];
-		o[k] = x;
-	}
-}
-
-/* Merges [0, mid) and [mid, n) of `from` into `to`. */
-static void
-merge(const struct item *item, const struct order *from, size_t mid, size_t n,
-    struct order *to)
-{
-	size_t i = 0, j = mid;
-
-	for (size_t k = 0; k < n; k++) {
-		if (j == n || (i < mid &&
-		    order_cmp(item, &from[i], &from[j]) <= 0))
-			to[k] = from[i++];
-		else
-			to[k] = from[j++];
-	}
-}
-
-/* A merge sort from small runs up: a peer chooses the keys, so O(n log n). */
-static struct order *
-sort_large(const struct item *item, struct order *o, struct order *other,
-    size_t n)
-{
-	for (size_t i = 0; i < n; i += SORT_SMALL)
-		sort_small(item, o + i,
-		    n - i < SORT_SMALL ? n - i : SORT_SMALL);
-	for (size_t run = SORT_SMALL; run < n; run *= 2) {
-		struct order *t;
-
-		for (size_t i = 0; i < n; i += 2 * run) {
-			size_t len = n - i < 2 * run ? n - i : 2 * run;
-
-			merge(item, o + i, len < run ? len : run, len,
-			    other + i);
-		}
-		t = o;
-		o = other;
-		other = t;
-	}
-	return o;
-}
-
-/* Writes the members of `item` to m in order; false: two have the same key. */
-static bool
-sort_members(struct parser *ps, const struct item *item, size_t n,
-    struct json_member *m)
-{
-	struct arena_mark mark = arena_mark(ps->a);
-	struct order few[SORT_SMALL], *o = few;
-	bool unique = true;
-
-	if (n > SORT_SMALL)
-		o = arena_alloc_raw(ps->a, 2 * n * sizeof(*o));
-	for (size_t i = 0; i < n; i++)
-		o[i] = (struct order){ item[i].head, i };
-	if (n > SORT_SMALL)
-		o = sort_large(item, o, o + n, n);
-	else
-		sort_small(item, o, n);
-	for (size_t i = 0; i < n; i++) {
-		m[i] = item[o[i].at].m;
-		if (i > 0 && o[i].head == o[i - 1].head &&
-		    str_eq(m[i].key, m[i - 1].key))
-			unique = false;
-	}
-	arena_release(ps->a, mark);
-	return unique;
-}
-
 static bool
 object_close(struct parser *ps, size_t base, bool sorted, struct json *v)
 {
-	const struct item *item = ps->stack + base;
+	const struct json_item *item = ps->stack + base;
 	size_t n = ps->n - base;
 
 	v->n = (uint32_t)n;
@@ -563,7 +464,7 @@ object_close(struct parser *ps, size_t base, bool sorted, struct json *v)
 		if (sorted) {
 			for (size_t i = 0; i < n; i++)
 				v->m[i] = item[i].m;
-		} else if (!sort_members(ps, item, n, v->m)) {
+		} else if (!json_sort(ps->a, item, n, v->m)) {
 			return bad(ps, "two members with the same name");
 		}
 	}
@@ -611,7 +512,7 @@ object(struct parser *ps, struct json *v)
 		    str_cmp(ps->stack[ps->n - 1].m.key, m.key) >= 0))
 			sorted = false;
 		before = head;
-		*stack_push(ps) = (struct item){ head, m };
+		*stack_push(ps) = (struct json_item){ head, m };
 		c = peek(ps);
 		if (c == '}')
 			return object_close(ps, base, sorted, v);
@@ -670,7 +571,7 @@ bool
 json_parse(struct arena *a, struct str text, enum json_mode mode,
     struct json *out, struct err *e)
 {
-	struct item first[STACK_FIRST];
+	struct json_item first[STACK_FIRST];
 	struct parser ps = {
 		.p = text.n == 0 ? "" : text.p, .a = a, .e = e, .mode = mode,
 		.stack = first, .cap = STACK_FIRST,

@@ -77,7 +77,7 @@ struct json json_of_int(int64_t i);
 struct json json_of_bool(bool b);
 /* Sets or replaces a member, keeping order. obj must have been built or copied by json_copy. */
 void json_set(struct arena *a, struct json *obj, struct str key, struct json val);
-bool json_del(struct json *obj, struct str key);	/* false: was not there */
+bool json_del(struct json *obj, struct str key);	/* of such an object too; false: was not there */
 void json_push(struct arena *a, struct json *arr, struct json val);
 /* A copy whose own members or items can be changed; those below are shared. */
 struct json json_copy(struct arena *a, const struct json *v);
@@ -86,6 +86,7 @@ struct json json_dup(struct arena *a, const struct json *v);
 
 /* Canonical JSON: sorted keys, no spaces, shortest escapes. JSON_REAL is written as it came. */
 void json_write(struct buf *b, const struct json *v);
+/* The whole text, even past the arena's cap. */
 struct str json_text(struct arena *a, const struct json *v);
 /* A string with its quotes, escaped as canonical JSON has it. s must be valid UTF-8. */
 void json_write_str(struct buf *b, struct str s);

@@ -148,7 +148,7 @@ json_write(struct buf *b, const struct json *v)
 	}
 }
 
-/* The whole text even past the arena's cap: a signature over half of it would be worse. */
+/* Whole even past the arena's cap: a signature over half would be worse. */
 struct str
 json_text(struct arena *a, const struct json *v)
 {

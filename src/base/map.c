@@ -141,7 +141,7 @@ put(struct map *m, struct map_slot ask, void *val)
 
 	assert(val != NULL);
 	ask.val = val;
-	if (s != NULL) {	/* the new key too: the old may go with its value */
+	if (s != NULL) {	/* the old key may go with its value */
 		old = s->val;
 		*s = ask;
 		return old;

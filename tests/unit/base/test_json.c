@@ -70,7 +70,8 @@ static const struct {
 	/* structure */
 	{ "an empty object", S_INIT("{}"), OK, OK },
 	{ "an empty array", S_INIT("[]"), OK, OK },
-	{ "spaces everywhere", S_INIT(" \t\r\n{ \"a\" : [ 1 , 2 ] } \n"), OK, OK },
+	{ "spaces everywhere",
+	    S_INIT(" \t\r\n{ \"a\" : [ 1 , 2 ] } \n"), OK, OK },
 	{ "a lone string", S_INIT("\"a\""), OK, OK },
 	{ "a lone number", S_INIT("42"), OK, OK },
 	{ "lone words", S_INIT("[true,false,null]"), OK, OK },
@@ -114,17 +115,19 @@ static const struct {
 	/* duplicate names */
 	{ "a name twice", S_INIT("{\"a\":1,\"a\":1}"), NJ, NJ },
 	{ "a name twice, apart", S_INIT("{\"b\":1,\"a\":2,\"b\":3}"), NJ, NJ },
-	{ "a name twice, once escaped", S_INIT("{\"a\":1,\"\\u0061\":2}"), NJ, NJ },
+	{ "a name twice, once escaped",
+	    S_INIT("{\"a\":1,\"\\u0061\":2}"), NJ, NJ },
 	{ "an empty name twice", S_INIT("{\"\":1,\"\":2}"), NJ, NJ },
 	{ "a long name twice", S_INIT("{\"org.example.long\":1,\"a\":0,"
 	    "\"org.example.long\":1}"), NJ, NJ },
 	{ "names apart by a NUL", S_INIT("{\"a\":1,\"a\\u0000\":2}"), OK, OK },
-	{ "NUL first and sorted wrong", S_INIT("{\"a\\u0000\":1,\"a\":2}"), OK, OK },
+	{ "NUL first and sorted wrong",
+	    S_INIT("{\"a\\u0000\":1,\"a\":2}"), OK, OK },
 	{ "names apart in the ninth byte",
 	    S_INIT("{\"12345678b\":1,\"12345678a\":2,\"12345678\":3}"), OK, OK },
 	{ "an empty name", S_INIT("{\"\":1}"), OK, OK },
 	{ "the same name in two levels", S_INIT("{\"a\":{\"a\":1}}"), OK, OK },
-	/* numbers; strict, a number that is not allowed is seen before what follows it */
+	/* numbers; a number not allowed is seen before what follows it */
 	{ "zero", S_INIT("0"), OK, OK },
 	{ "minus one", S_INIT("-1"), OK, OK },
 	{ "2^53 - 1", S_INIT("9007199254740991"), OK, OK },
@@ -161,7 +164,8 @@ static const struct {
 	{ "-Infinity", S_INIT("-Infinity"), NJ, NJ },
 	{ "a full-width digit", S_INIT("\xef\xbc\x91"), NJ, NJ },
 	/* strings */
-	{ "all escapes", S_INIT("\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\""), OK, OK },
+	{ "all escapes",
+	    S_INIT("\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\""), OK, OK },
 	{ "a NUL escape", S_INIT("\"\\u0000\""), OK, OK },
 	{ "a NUL escape in a name", S_INIT("{\"\\u0000\":1}"), OK, OK },
 	{ "DEL", S_INIT("\"\x7f\""), OK, OK },
@@ -192,7 +196,8 @@ static const struct {
 	{ "a raw tab", S_INIT("\"a\tb\""), NJ, NJ },
 	{ "a raw NUL", S_INIT("\"a\0b\""), NJ, NJ },
 	{ "a raw U+001F", S_INIT("\"\x1f\""), NJ, NJ },
-	{ "a raw control late in a word", S_INIT("\"abcdefghi\x01jklmn\""), NJ, NJ },
+	{ "a raw control late in a word",
+	    S_INIT("\"abcdefghi\x01jklmn\""), NJ, NJ },
 	{ "a raw control after an escape", S_INIT("\"\\n\x01\""), NJ, NJ },
 	{ "bad UTF-8", S_INIT("\"\xff\""), NJ, NJ },
 	{ "bad UTF-8 in a name", S_INIT("{\"\xe9\":1}"), NJ, NJ },
@@ -401,7 +406,7 @@ static const struct {
 	    S_INIT("[-9007199254740991,9007199254740991,0]") },
 	{ S_INIT("[1.50, 1e3, -0, 10000000000000000000]"),
 	    S_INIT("[1.50,1e3,-0,10000000000000000000]") },
-	/* By code point, which is by byte: U+FFFF before U+1F600, not as in UTF-16. */
+	/* By code point: U+FFFF before U+1F600, not as in UTF-16. */
 	{ S_INIT("{\"\xf0\x9f\x98\x80\":1,\"\xef\xbf\xbf\":2,\"z\":3,\"\":4}"),
 	    S_INIT("{\"\":4,\"z\":3,\"\xef\xbf\xbf\":2,\"\xf0\x9f\x98\x80\":1}") },
 	/* Escapes in names are undone before sorting. */
@@ -498,7 +503,8 @@ test_arena_cap(void **state)
 			buf_c(&b, part[kind]);
 		buf_c(&b, "0]");
 		err_clear(&e);
-		assert_false(json_parse(small, buf_view(&b), JSON_STRICT, &v, &e));
+		assert_false(json_parse(small, buf_view(&b), JSON_STRICT, &v,
+		    &e));
 		assert_int_equal(e.code, M_TOO_LARGE);
 		/* It gave up early, not after building it all. */
 		assert_true(arena_used(small) < 100000);
