@@ -19,11 +19,14 @@ void notify_membership(int64_t room_nid, struct str user, bool in_room);
 /* Ends every sleep of a user (device empty: all devices): their requests run again from the first step. */
 void notify_kick(struct str user, struct str device);
 
-/* A sleeping request. wake(arg) is called at most once, from any thread, and must be quick; then the waiter is forgotten. */
+/*
+ * A sleeping request. wake(arg) is called at most once, from any thread, and
+ * must be quick. Every wait_begin has exactly one wait_end, also after a wake.
+ */
 struct waiter;
 /* Registers before the last look for news: first wait_begin, then look, then park. */
 struct waiter *wait_begin(struct ctx *c, struct str user, struct str device, void (*wake)(void *arg), void *arg);
-/* Forgets it; true when wake had not been called and never will be. */
+/* Ends it and frees it; true when wake was not called and never will be (so arg is the caller's again). NULL is fine: false. */
 bool wait_end(struct waiter *w);
 
 #endif

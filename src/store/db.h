@@ -85,6 +85,8 @@ bool db_one(struct db *db, const struct query *q, const struct val *v, size_t nv
  * (M_UNAVAILABLE 503: disk full, busy, connection lost, stopping).
  */
 bool db_transact(struct db *db, bool (*body)(struct db *db, void *arg, struct err *e), void *arg, struct err *e) MUST_CHECK;
+/* Is it the handle of a transaction's body? What it reads may still be rolled back. */
+bool db_in_body(const struct db *db);
 /* Several reads of one moment: between begin and end all queries see the same data. */
 bool db_read_begin(struct db *db, struct err *e) MUST_CHECK;
 void db_read_end(struct db *db);

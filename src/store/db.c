@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * What both drivers share: opening, the list of queries, timings, the typed
+ * readers of columns. The databases' own ways are in sqlite*.c and pg*.c.
+ */
+#include "store/db_driver.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct query_list *all_queries;
+
+void
+queries_register(struct query_list *l)
+{
+	l->next = all_queries;
+	all_queries = l;
+}
+
+const struct query_list *
+queries_all(void)
+{
+	return all_queries;
+}
+
+struct metric *
+db_query_metric(const struct query *q)
+{
+	char label[96];
+	struct buf b;
+	struct metric *m;
+
+	buf_init(&b, NULL, sizeof(label));
+	buf_fmt(&b, "query=\"%s\"", q->name);
+	buf_char(&b, '\0');
+	m = metric_histogram("beffroi_db_query_seconds",
+	    "Time of database queries", b.over ? NULL : b.p);
+	buf_free(&b);
+	return m;
+}
+
+void
+db_note_time(const struct query *q, struct metric *m, int64_t began_us)
+{
+	int64_t us = clock_mono_us() - began_us;
+
+	metric_observe_us(m, us);
+	if (us > DB_SLOW_US)
+		log_warn("store", "slow query", LC("query", q->name),
+		    LI("ms", us / 1000));
+}
+
+bool
+store_open(const char *url, const char *dir, bool sync, int connections,
+    struct store **out, struct err *e)
+{
+	struct store *s = calloc(1, sizeof(*s));
+	struct db *db;
+	bool sqlite = url == NULL || *url == '\0', ok;
+
+	if (s == NULL)
+		abort();
+	ok = sqlite ? sqlite_open(s, dir, sync, e)
+	    : pg_open(s, url, sync, connections, e);
+	if (!ok) {
+		free(s);
+		return false;
+	}
+	db = db_attach(s, e);
+	ok = db != NULL && schema_migrate(db, sqlite, e);
+	if (db != NULL)
+		db_detach(db);
+	if (!ok) {
+		store_close(s);
+		return false;
+	}
+	*out = s;
+	return true;
+}
+
+void
+store_close(struct store *s)
+{
+	if (s == NULL)
+		return;
+	s->d->close(s);
+	free(s);
+}
+
+bool
+store_backup(struct store *s, const char *path, struct err *e)
+{
+	return s->d->backup(s, path, e);
+}
+
+void
+store_fault_after(struct store *s, int64_t n)
+{
+	__atomic_store_n(&s->fault_after, n, __ATOMIC_SEQ_CST);
+}
+
+bool
+store_fault_now(struct store *s)
+{
+	if (__atomic_load_n(&s->fault_after, __ATOMIC_RELAXED) <= 0)
+		return false;
+	return __atomic_sub_fetch(&s->fault_after, 1, __ATOMIC_SEQ_CST) == 0;
+}
+
+struct db *
+db_attach(struct store *s, struct err *e)
+{
+	return s->d->attach(s, e);
+}
+
+void
+db_detach(struct db *db)
+{
+	if (db != NULL)
+		db->d->detach(db);
+}
+
+bool
+db_exec(struct db *db, const struct query *q, const struct val *v, size_t nv,
+    struct err *e)
+{
+	return db->d->exec(db, q, v, nv, NULL, e);
+}
+
+bool
+db_change(struct db *db, const struct query *q, const struct val *v, size_t nv,
+    int64_t *changed, struct err *e)
+{
+	return db->d->exec(db, q, v, nv, changed, e);
+}
+
+bool
+db_query(struct db *db, const struct query *q, const struct val *v, size_t nv,
+    struct rows *r, struct err *e)
+{
+	*r = (struct rows){ .db = db, .row = -1 };
+	return db->d->query(db, q, v, nv, r, e);
+}
+
+bool
+db_next(struct rows *r)
+{
+	return !r->failed && r->db->d->next(r);
+}
+
+bool
+db_done(struct rows *r, struct err *e)
+{
+	r->db->d->done(r);
+	if (r->failed)
+		*e = r->err;
+	return !r->failed;
+}
+
+bool
+db_null(struct rows *r, int col)
+{
+	return r->db->d->null(r, col);
+}
+
+int64_t
+db_int(struct rows *r, int col)
+{
+	return r->db->d->integer(r, col);
+}
+
+bool
+db_bool(struct rows *r, int col)
+{
+	return db_int(r, col) != 0;
+}
+
+struct str
+db_peek(struct rows *r, int col)
+{
+	return r->db->d->peek(r, col);
+}
+
+struct str
+db_str(struct rows *r, int col, struct arena *a)
+{
+	return str_dup(a, db_peek(r, col));
+}
+
+bool
+db_one(struct db *db, const struct query *q, const struct val *v, size_t nv,
+    void (*take)(struct rows *r, void *arg), void *arg, bool *found,
+    struct err *e)
+{
+	struct rows r;
+	bool there;
+
+	if (!db_query(db, q, v, nv, &r, e))
+		return false;
+	there = db_next(&r);
+	if (there)
+		take(&r, arg);
+	if (!db_done(&r, e))
+		return false;
+	*found = there;
+	return true;
+}
+
+bool
+db_transact(struct db *db, bool (*body)(struct db *, void *, struct err *),
+    void *arg, struct err *e)
+{
+	assert(!db->writing);
+	return db->d->transact(db, body, arg, e);
+}
+
+bool
+db_in_body(const struct db *db)
+{
+	return db->writing;
+}
+
+bool
+db_read_begin(struct db *db, struct err *e)
+{
+	return db->d->read_begin(db, e);
+}
+
+void
+db_read_end(struct db *db)
+{
+	db->d->read_end(db);
+}
