@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * Power levels. Versions up to 9 accept strings of digits as numbers, since
+ * rooms of that age have them; from 10 on only integers count.
+ * spec: rooms/ v1 "Power levels", v10, v12.
+ */
+#include "room/power.h"
+
+#include "room/ids.h"
+
+void
+power_init(struct power *p, const struct event *create,
+    const struct event *levels)
+{
+	p->v = create->v;
+	p->content = levels != NULL ? levels->content : NULL;
+	p->create = create;
+}
+
+/* An integer, or in old versions text that reads as one; false: no level. */
+static bool
+level(const struct room_version *v, const struct json *x, int64_t *out)
+{
+	struct str s, whole, rest;
+
+	if (json_is(x, JSON_INT)) {
+		*out = x->i;
+		return true;
+	}
+	if (v->integer_power || x == NULL)
+		return false;
+	if (x->type == JSON_REAL) {
+		/* A float of versions 1 to 5: its whole part. */
+		if (!str_cut(x->src, '.', &whole, &rest))
+			return false;
+		return str_i64(whole, out);
+	}
+	if (x->type != JSON_STR)
+		return false;
+	s = str_trim(x->s);
+	if (s.n > 0 && s.p[0] == '+')
+		s = str_from(s, 1);
+	return str_i64(s, out);
+}
+
+static int64_t
+level_or(const struct power *p, struct str key, int64_t otherwise)
+{
+	int64_t v = otherwise;
+
+	return level(p->v, json_get(p->content, key), &v) ? v : otherwise;
+}
+
+static bool
+is_additional_creator(const struct event *create, struct str user)
+{
+	const struct json *list = json_get_arr(create->content,
+	    S("additional_creators"));
+
+	for (uint32_t i = 0; list != NULL && i < list->n; i++)
+		if (list->at[i].type == JSON_STR &&
+		    str_eq(list->at[i].s, user))
+			return true;
+	return false;
+}
+
+bool
+power_is_creator(const struct power *p, struct str user)
+{
+	const struct event *create = p->create;
+
+	if (p->v->creators_have_infinite_power)
+		return str_eq(create->sender, user) ||
+		    is_additional_creator(create, user);
+	if (p->v->implicit_creator)
+		return str_eq(create->sender, user);
+	return str_eq(json_str(create->content, S("creator")), user);
+}
+
+int64_t
+power_of(const struct power *p, struct str user)
+{
+	int64_t v;
+
+	if (p->v->creators_have_infinite_power && power_is_creator(p, user))
+		return POWER_INFINITE;
+	if (p->content == NULL)
+		return power_is_creator(p, user) ? 100 : 0;
+	if (level(p->v, json_get(json_get_obj(p->content, S("users")), user),
+	    &v))
+		return v;
+	return level_or(p, S("users_default"), 0);
+}
+
+int64_t
+power_needed(const struct power *p, struct str type, bool is_state)
+{
+	int64_t v;
+
+	if (level(p->v, json_get(json_get_obj(p->content, S("events")), type),
+	    &v))
+		return v;
+	if (is_state)
+		return level_or(p, S("state_default"),
+		    p->content != NULL ? 50 : 0);
+	return level_or(p, S("events_default"), 0);
+}
+
+int64_t
+power_for(const struct power *p, enum power_act act)
+{
+	switch (act) {
+	case POWER_INVITE:
+		return level_or(p, S("invite"), 0);
+	case POWER_KICK:
+		return level_or(p, S("kick"), 50);
+	case POWER_BAN:
+		return level_or(p, S("ban"), 50);
+	case POWER_REDACT:
+		return level_or(p, S("redact"), 50);
+	}
+	return POWER_INFINITE;
+}
+
+int64_t
+power_notification(const struct power *p, struct str key)
+{
+	int64_t v;
+
+	return level(p->v, json_get(json_get_obj(p->content,
+	    S("notifications")), key), &v) ? v : 50;
+}
+
+bool
+power_may_send(const struct power *p, struct str user, struct str type,
+    bool is_state)
+{
+	return power_of(p, user) >= power_needed(p, type, is_state);
+}
