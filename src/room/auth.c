@@ -157,7 +157,7 @@ power_content_ok(const struct check *c)
 
 	for (size_t i = 0; v->integer_power && i < LEN(level_names); i++)
 		if (json_get(now, level_names[i]) != NULL &&
-		    !number_of(v, now, levels[i], &ignored))
+		    !number_of(v, now, level_names[i], &ignored))
 			return no(c->e, "Power levels must be integers");
 	if (v->integer_power && (!levels_ok(v, json_get(now, S("events")),
 	    false) || !levels_ok(v, json_get(now, S("notifications")), false)))
