@@ -126,6 +126,8 @@ CREATE TABLE room (
 	version TEXT NOT NULL,
 	published SMALLINT NOT NULL DEFAULT 0,
 	blocked SMALLINT NOT NULL DEFAULT 0,
+	state BYTES,				-- root of the current state
+	ends TEXT NOT NULL DEFAULT '',		-- nids of the forward extremities, with commas
 	created_ms BIGINT NOT NULL
 );
 CREATE INDEX room_published ON room (nid) WHERE published = 1;
@@ -159,12 +161,6 @@ CREATE TABLE event (
 CREATE UNIQUE INDEX event_room_seq ON event (room, seq);
 CREATE INDEX event_room_state ON event (room, type, state_key) WHERE state_key IS NOT NULL;
 CREATE INDEX event_room_ts ON event (room, ts);
-
-CREATE TABLE extremity (
-	room BIGINT NOT NULL,
-	event BIGINT NOT NULL,
-	PRIMARY KEY (room, event)
-);
 
 CREATE TABLE state_node (
 	id BYTES PRIMARY KEY,

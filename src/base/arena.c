@@ -58,6 +58,7 @@ struct arena {
 	struct hook *hooks;	/* the newest */
 	char *last;		/* the latest small allocation, or NULL */
 	size_t cap, total;
+	size_t first;		/* size of the first block */
 };
 
 static void
@@ -78,12 +79,18 @@ get_memory(size_t n)
 }
 
 struct arena *
-arena_new(size_t cap)
+arena_new_sized(size_t cap, size_t first)
 {
 	struct arena *a = get_memory(sizeof(*a));
 
-	*a = (struct arena){ .cap = cap };
+	*a = (struct arena){ .cap = cap, .first = first };
 	return a;
+}
+
+struct arena *
+arena_new(size_t cap)
+{
+	return arena_new_sized(cap, BLOCK_FIRST);
 }
 
 bool
@@ -101,7 +108,7 @@ arena_used(const struct arena *a)
 static void
 block_push(struct arena *a, size_t need)
 {
-	size_t size = a->top == NULL ? BLOCK_FIRST : a->top->size * 2;
+	size_t size = a->top == NULL ? a->first : a->top->size * 2;
 	struct block *b;
 
 	if (size > BLOCK_MAX)

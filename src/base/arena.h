@@ -26,6 +26,8 @@ struct arena_mark {
  *       process aborts: that is a missing check.
  */
 struct arena *arena_new(size_t cap);
+/* The same with a first block of that many bytes, for things kept by the thousand. */
+struct arena *arena_new_sized(size_t cap, size_t first);
 void arena_free(struct arena *a);			/* NULL is fine; runs the hooks */
 void arena_reset(struct arena *a);			/* runs the hooks; keeps one block */
 bool arena_over(const struct arena *a);

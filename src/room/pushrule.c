@@ -272,7 +272,7 @@ literal_words(struct str words, struct str text)
 	return false;
 }
 
-#define BODY_SCAN_MAX 4096	/* bytes of a message that patterns with globs look at */
+#define BODY_SCAN_MAX 512	/* bytes of a message that patterns with globs look at */
 
 static bool
 match_holds(const struct cond *c, const struct event *ev)

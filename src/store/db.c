@@ -1,18 +1,26 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
  * What both drivers share: opening, the list of queries, timings, the typed
- * readers of columns. The databases' own ways are in sqlite*.c and pg*.c.
+ * readers of columns, and what waits for the end of a transaction. The
+ * databases' own ways are in db_sqlite*.c and db_pg*.c.
  */
 #include "store/db_driver.h"
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "store/schema.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-static struct query_list *all_queries;
+static struct query_list *all_queries;	/* grows before main() only */
+
+struct db_end {
+	struct db_end *next;
+	void (*fn)(void *arg, bool committed);
+	void *arg;
+};
 
 void
 queries_register(struct query_list *l)
@@ -64,6 +72,7 @@ store_open(const char *url, const char *dir, bool sync, int connections,
 
 	if (s == NULL)
 		abort();
+	s->faults = str_eq_c(str_c(getenv("BEFFROI_FAULTS")), "1");
 	ok = sqlite ? sqlite_open(s, dir, sync, e)
 	    : pg_open(s, url, sync, connections, e);
 	if (!ok) {
@@ -71,7 +80,7 @@ store_open(const char *url, const char *dir, bool sync, int connections,
 		return false;
 	}
 	db = db_attach(s, e);
-	ok = db != NULL && schema_migrate(db, sqlite, e);
+	ok = db != NULL && schema_apply(db, migrations, sqlite, e);
 	if (db != NULL)
 		db_detach(db);
 	if (!ok) {
@@ -87,6 +96,7 @@ store_close(struct store *s)
 {
 	if (s == NULL)
 		return;
+	assert(__atomic_load_n(&s->handles, __ATOMIC_ACQUIRE) == 0);
 	s->d->close(s);
 	free(s);
 }
@@ -100,7 +110,8 @@ store_backup(struct store *s, const char *path, struct err *e)
 void
 store_fault_after(struct store *s, int64_t n)
 {
-	__atomic_store_n(&s->fault_after, n, __ATOMIC_SEQ_CST);
+	if (s->faults)
+		__atomic_store_n(&s->fault_after, n, __ATOMIC_SEQ_CST);
 }
 
 bool
@@ -114,14 +125,55 @@ store_fault_now(struct store *s)
 struct db *
 db_attach(struct store *s, struct err *e)
 {
-	return s->d->attach(s, e);
+	struct db *db = s->d->attach(s, e);
+
+	if (db != NULL)
+		__atomic_add_fetch(&s->handles, 1, __ATOMIC_ACQ_REL);
+	return db;
 }
 
 void
 db_detach(struct db *db)
 {
-	if (db != NULL)
-		db->d->detach(db);
+	struct store *s;
+
+	if (db == NULL)
+		return;
+	s = db->s;
+	assert(db->reading == 0);
+	db->d->detach(db);
+	__atomic_sub_fetch(&s->handles, 1, __ATOMIC_ACQ_REL);
+}
+
+void
+db_at_end(struct db *db, void (*fn)(void *arg, bool committed), void *arg)
+{
+	struct db_end *end = malloc(sizeof(*end));
+
+	assert(db->writing);
+	if (end == NULL)
+		abort();
+	*end = (struct db_end){ db->ends, fn, arg };
+	db->ends = end;
+}
+
+void
+db_ends_run(struct db *db, struct db_end *mark, bool committed)
+{
+	while (db->ends != mark) {
+		struct db_end *end = db->ends;
+
+		db->ends = end->next;
+		end->fn(end->arg, committed);
+		free(end);
+	}
+}
+
+bool
+db_prepare(struct db *db, const struct query *q, size_t *nparams,
+    struct err *e)
+{
+	return db->d->prepare(db, q, nparams, e);
 }
 
 bool
@@ -224,14 +276,20 @@ db_in_body(const struct db *db)
 	return db->writing;
 }
 
+/* In a body all reads are of one moment already. */
 bool
 db_read_begin(struct db *db, struct err *e)
 {
-	return db->d->read_begin(db, e);
+	if (!db->writing && db->reading == 0 && !db->d->read_begin(db, e))
+		return false;
+	db->reading++;
+	return true;
 }
 
 void
 db_read_end(struct db *db)
 {
-	db->d->read_end(db);
+	assert(db->reading > 0);
+	if (--db->reading == 0 && !db->writing)
+		db->d->read_end(db);
 }

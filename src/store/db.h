@@ -57,12 +57,19 @@ struct rows {
 
 /* Opens, migrates from the sql files compiled in, starts the writer. url as store.url; empty: SQLite at dir/beffroi.db. */
 bool store_open(const char *url, const char *dir, bool sync, int connections, struct store **out, struct err *e) MUST_CHECK;
-void store_close(struct store *s);		/* commits what is queued, checkpoints */
+void store_close(struct store *s);		/* after all handles are detached; checkpoints */
 bool store_is_sqlite(const struct store *s);
 /* A handle for the calling thread; db_detach when the thread ends. */
 struct db *db_attach(struct store *s, struct err *e);
-void db_detach(struct db *db);
+void db_detach(struct db *db);			/* NULL is fine */
 
+/* Prepares only; *nparams is how many $n it takes. For the test that tries every query of the program. */
+bool db_prepare(struct db *db, const struct query *q, size_t *nparams, struct err *e) MUST_CHECK;
+/*
+ * Values and what they point to live until the call returns; for db_query,
+ * until db_done. A query that is being read may be run again meanwhile. After
+ * a statement that failed, a body returns false: its transaction is spoilt.
+ */
 bool db_exec(struct db *db, const struct query *q, const struct val *v, size_t nv, struct err *e) MUST_CHECK;
 /* As db_exec; *changed is the number of rows inserted, updated or deleted. */
 bool db_change(struct db *db, const struct query *q, const struct val *v, size_t nv, int64_t *changed, struct err *e) MUST_CHECK;
@@ -87,14 +94,17 @@ bool db_one(struct db *db, const struct query *q, const struct val *v, size_t nv
 bool db_transact(struct db *db, bool (*body)(struct db *db, void *arg, struct err *e), void *arg, struct err *e) MUST_CHECK;
 /* Is it the handle of a transaction's body? What it reads may still be rolled back. */
 bool db_in_body(const struct db *db);
-/* Several reads of one moment: between begin and end all queries see the same data. */
+/* Several reads of one moment, that of begin: until end all queries see the same data. Pairs may be nested. */
 bool db_read_begin(struct db *db, struct err *e) MUST_CHECK;
 void db_read_end(struct db *db);
 
-/* SQLite: an online, consistent copy at path. PostgreSQL: M_UNRECOGNIZED (use pg_dump; the text says how). */
+/* SQLite: an online, consistent copy at path, where nothing may be yet; writers go on. PostgreSQL: M_UNRECOGNIZED (use pg_dump; the text says how). */
 bool store_backup(struct store *s, const char *path, struct err *e) MUST_CHECK;
 
-/* Faults for tests: the n-th next write statement fails as if the disk were full; 0 switches off. Only in builds of tests and with BEFFROI_FAULTS=1 in the environment. */
+/*
+ * Faults for tests: the n-th next write statement or commit fails as if the
+ * disk were full; 0 switches off. Only with BEFFROI_FAULTS=1 in the environment.
+ */
 void store_fault_after(struct store *s, int64_t n);
 
 /* Every query of every file, for the test that prepares them on both databases. Query files register: QUERIES(name, q1, q2...). */

@@ -6,12 +6,16 @@
  */
 #include "store/schema.h"
 
+#include "base/clock.h"
 #include "base/enc.h"
 #include "base/log.h"
 #include "crypto/digest.h"
 #include "store/db_driver.h"
 
+#include <ctype.h>
 #include <string.h>
+
+#define ARENA_CAP ((size_t)16 << 20)
 
 static const struct query create = {
 	.name = "migration.create",
@@ -20,21 +24,36 @@ static const struct query create = {
 	       " at_ms BIGINT NOT NULL)",
 };
 
-static const struct query list = {
+static const struct query list_all = {
 	.name = "migration.list",
 	.sql = "SELECT name, hash FROM migration ORDER BY name",
 };
 
 static const struct query add = {
 	.name = "migration.add",
-	.sql = "INSERT INTO migration (name, hash, at_ms) VALUES ($1, $2, 0)",
+	.sql = "INSERT INTO migration (name, hash, at_ms) VALUES ($1, $2, $3)",
+};
+
+QUERIES(schema, &create, &list_all, &add)
+
+/* One that the store has. */
+struct known {
+	struct known *next;
+	struct str name, hash;
+};
+
+struct job {
+	struct arena *a;
+	const struct migration *list, *m;	/* all, and the one at hand */
+	bool sqlite;
+	struct known *known;
 };
 
 /* The first three digits tell migrations apart, so that .pg.sql stands for .sql. */
-static bool
-same_number(const char *x, const char *y)
+static struct str
+number_of(struct str name)
 {
-	return strncmp(x, y, 3) == 0;
+	return str_sub(name, 0, 3);
 }
 
 static bool
@@ -45,14 +64,14 @@ is_pg(const struct migration *m)
 
 /* Whether m is the file for this database. */
 static bool
-applies(const struct migration *m, bool sqlite)
+applies(const struct job *j, const struct migration *m)
 {
-	if (is_pg(m))
-		return !sqlite;
-	if (sqlite)
-		return true;
-	for (const struct migration *o = migrations; o->name != NULL; o++)
-		if (is_pg(o) && same_number(o->name, m->name))
+	struct str number = number_of(str_c(m->name));
+
+	if (is_pg(m) || j->sqlite)
+		return is_pg(m) != j->sqlite;
+	for (const struct migration *o = j->list; o->name != NULL; o++)
+		if (is_pg(o) && str_eq(number_of(str_c(o->name)), number))
 			return false;
 	return true;
 }
@@ -63,54 +82,92 @@ hash_of(struct arena *a, const struct migration *m)
 	return hex_encode(a, sha256_raw(a, str_n(m->sql, m->n)));
 }
 
-struct known {
-	struct str name, hash;
-};
-
-struct job {
-	struct arena *a;
-	const struct migration *m;
-	bool sqlite;
-	struct known *known;
-	size_t nknown;
-};
-
 static bool
-load_known(struct db *db, void *arg, struct err *e)
+read_known(struct db *db, void *arg, struct err *e)
 {
 	struct job *j = arg;
 	struct rows r;
-	size_t cap = 64;
 
-	j->known = arena_array(j->a, struct known, cap);
-	j->nknown = 0;
-	if (!db_exec(db, &create, V0, e) || !db_query(db, &list, V0, &r, e))
+	j->known = NULL;
+	if (!db_exec(db, &create, V0, e) ||
+	    !db_query(db, &list_all, V0, &r, e))
 		return false;
-	while (db_next(&r) && j->nknown < cap) {
-		struct known *k = &j->known[j->nknown++];
+	while (db_next(&r)) {
+		struct known *k = arena_make(j->a, struct known);
 
 		k->name = db_str(&r, 0, j->a);
 		k->hash = db_str(&r, 1, j->a);
+		k->next = j->known;
+		j->known = k;
 	}
 	return db_done(&r, e);
 }
 
+static bool
+check_known(struct job *j, struct err *e)
+{
+	for (const struct known *k = j->known; k != NULL; k = k->next) {
+		const struct migration *m = j->list;
+
+		while (m->name != NULL && !str_eq_c(k->name, m->name))
+			m++;
+		if (m->name == NULL)
+			return fail(e, M_UNKNOWN, "The store was written by a "
+			    "newer version of this program (it has "
+			    STR_FMT "): start that version, or restore a "
+			    "copy from before", STR_ARG(k->name));
+		if (!str_eq(k->hash, hash_of(j->a, m)))
+			return fail(e, M_UNKNOWN, "Migration %s was changed "
+			    "after it was applied to this store: start the "
+			    "version that applied it", m->name);
+	}
+	return true;
+}
+
+/* Whether the store has m, under either name. */
+static bool
+is_known(const struct job *j, const struct migration *m)
+{
+	struct str number = number_of(str_c(m->name));
+
+	for (const struct known *k = j->known; k != NULL; k = k->next)
+		if (str_eq(number_of(k->name), number))
+			return true;
+	return false;
+}
+
+static bool
+comes_last(const struct job *j, const struct migration *m, struct err *e)
+{
+	for (const struct known *k = j->known; k != NULL; k = k->next)
+		if (str_cmp(k->name, str_c(m->name)) > 0)
+			return fail(e, M_UNKNOWN, "The store has migration "
+			    STR_FMT " but not %s, which comes before it",
+			    STR_ARG(k->name), m->name);
+	return true;
+}
+
 /* Puts the database's word for binary columns in place of BYTES. */
 static char *
-dialect(struct arena *a, const struct migration *m, bool sqlite)
+dialect(const struct job *j)
 {
-	struct str rest = str_n(m->sql, m->n), word = S(" BYTES");
+	struct str rest = str_n(j->m->sql, j->m->n), word = S(" BYTES");
 	struct buf b;
 	ptrdiff_t at;
 
-	buf_init(&b, a, m->n * 2 + 64);
+	buf_init(&b, j->a, j->m->n * 2 + 64);
 	while ((at = str_find_str(rest, word)) >= 0) {
+		struct str after = str_from(rest, (size_t)at + word.n);
+
 		buf_str(&b, str_sub(rest, 0, (size_t)at));
-		buf_c(&b, sqlite ? " BLOB" : " BYTEA");
-		rest = str_from(rest, (size_t)at + word.n);
+		if (after.n > 0 && isalnum((unsigned char)after.p[0]))
+			buf_str(&b, word);
+		else
+			buf_c(&b, j->sqlite ? " BLOB" : " BYTEA");
+		rest = after;
 	}
 	buf_str(&b, rest);
-	return str_cz(a, buf_view(&b));
+	return str_cz(j->a, buf_view(&b));
 }
 
 static bool
@@ -118,48 +175,20 @@ apply(struct db *db, void *arg, struct err *e)
 {
 	struct job *j = arg;
 
-	return db->d->script(db, dialect(j->a, j->m, j->sqlite), e) &&
+	return db->d->script(db, dialect(j), e) &&
 	    db_exec(db, &add, V(v_str(str_c(j->m->name)),
-	    v_str(hash_of(j->a, j->m))), e);
-}
-
-static bool
-check_known(struct job *j, struct err *e)
-{
-	for (size_t i = 0; i < j->nknown; i++) {
-		const struct migration *m = migrations;
-
-		while (m->name != NULL && !str_eq_c(j->known[i].name, m->name))
-			m++;
-		if (m->name == NULL)
-			return fail(e, M_UNKNOWN, "The store was written by a "
-			    "newer version (migration " STR_FMT " is not known "
-			    "here): run that version", STR_ARG(j->known[i].name));
-		if (!str_eq(j->known[i].hash, hash_of(j->a, m)))
-			return fail(e, M_UNKNOWN, "Migration %s was changed "
-			    "after it was applied to this store", m->name);
-	}
-	return true;
-}
-
-static bool
-is_known(const struct job *j, const struct migration *m)
-{
-	for (size_t i = 0; i < j->nknown; i++)
-		if (same_number(str_cz(j->a, j->known[i].name), m->name))
-			return true;
-	return false;
+	    v_str(hash_of(j->a, j->m)), v_int(clock_now_ms())), e);
 }
 
 static bool
 migrate(struct db *db, struct job *j, struct err *e)
 {
-	if (!db_transact(db, load_known, j, e) || !check_known(j, e))
+	if (!db_transact(db, read_known, j, e) || !check_known(j, e))
 		return false;
-	for (j->m = migrations; j->m->name != NULL; j->m++) {
-		if (!applies(j->m, j->sqlite) || is_known(j, j->m))
+	for (j->m = j->list; j->m->name != NULL; j->m++) {
+		if (!applies(j, j->m) || is_known(j, j->m))
 			continue;
-		if (!db_transact(db, apply, j, e))
+		if (!comes_last(j, j->m, e) || !db_transact(db, apply, j, e))
 			return false;
 		log_info("store", "migrated", LC("file", j->m->name));
 	}
@@ -167,9 +196,11 @@ migrate(struct db *db, struct job *j, struct err *e)
 }
 
 bool
-schema_migrate(struct db *db, bool sqlite, struct err *e)
+schema_apply(struct db *db, const struct migration *list, bool sqlite,
+    struct err *e)
 {
-	struct job j = { .a = arena_new(4 << 20), .sqlite = sqlite };
+	struct job j = { .a = arena_new(ARENA_CAP), .list = list,
+		.sqlite = sqlite };
 	bool ok = migrate(db, &j, e);
 
 	arena_free(j.a);

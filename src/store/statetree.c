@@ -1,72 +1,74 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * The state tree. A node is a list of slots in the order of their number (5
- * bits of the place's hash a level): either a leaf (hash, event) or the name of
- * a node one level down. Its body is those slots' bytes, its name the first 16
- * bytes of the body's SHA-256.
+ * The state tree. A node has 32 slots, chosen by 5 bits of a place's hash a
+ * level; a slot is free, a leaf (hash, event), or a node one level down. A
+ * node's name is the first 16 bytes of its body's SHA-256, and the form is
+ * unique: no node but the root has fewer than two leaves below it. So equal
+ * states have equal roots, whatever way led there.
  *
- * body: for each used slot  number (1 byte), kind (1: leaf, 2: node), then
- *       leaf: hash (16), event (8, big-endian)      node: name (16)
- *
- * threads: all; the cache of nodes has one lock, held for a copy.
+ * body: 4 bytes, a bit for each used slot; 4 bytes, a bit for each that is a
+ *       node; then, in order, nodes as their name (16 bytes), leaves as hash
+ *       (16) and event (7 bits a byte, the lowest first, the last below 128).
+ *       Both maps begin with their lowest byte.
  */
 #include "store/statetree.h"
 
 #include "base/clock.h"
 #include "base/enc.h"
-#include "base/map.h"
 #include "crypto/digest.h"
+#include "store/node_cache.h"
 
 #include <assert.h>
-#include <pthread.h>
 #include <sodium.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define SLOTS 32
 #define BITS 5
 #define HASH_BYTES 16
-#define LEVELS_MAX 25			/* 128 bits of hash, 5 a level */
-#define BODY_MAX (SLOTS * 26)
+#define LEVELS_MAX 25			/* of 128 bits of hash */
+#define EDIT_BYTES ((size_t)256 << 20)
+
+_Static_assert(NODE_ID_BYTES == HASH_BYTES, "a slot holds either");
+_Static_assert(crypto_shorthash_siphashx24_BYTES == HASH_BYTES, "128 bits");
+
+enum slot_kind { SLOT_FREE, SLOT_LEAF, SLOT_NODE };
 
 struct slot {
-	uint8_t kind;			/* 0 free, 1 leaf, 2 node */
+	enum slot_kind kind;
 	uint8_t hash[HASH_BYTES];	/* of a leaf's place, or a node's name */
-	int64_t event;
+	int64_t event;			/* a leaf's */
 };
 
 struct node {
 	struct slot slot[SLOTS];
 };
 
-struct cached {
-	struct cached *older, *newer;
-	uint8_t id[HASH_BYTES];
-	uint16_t n;
-	uint8_t body[];
+/* A body being read. */
+struct body {
+	uint8_t at[NODE_BODY_MAX];
+	size_t n, pos;
+	uint32_t used, nodes;
 };
 
-static struct {
-	uint8_t key[crypto_shorthash_siphashx24_KEYBYTES];
-	pthread_mutex_t lock;
-	struct map nodes;		/* id -> cached */
-	struct cached *oldest, *newest;
-	size_t bytes, bytes_max;
-} tree = { .lock = PTHREAD_MUTEX_INITIALIZER };
+/* The hash's key: set by statetree_start, before other threads. */
+static uint8_t secret[crypto_shorthash_siphashx24_KEYBYTES];
 
 static const struct query secret_get = {
 	.name = "statetree.secret_get",
 	.sql = "SELECT val FROM meta WHERE key = 'statetree_secret'",
 };
+
 static const struct query secret_add = {
 	.name = "statetree.secret_add",
 	.sql = "INSERT INTO meta (key, val) VALUES ('statetree_secret', $1)"
 	       " ON CONFLICT (key) DO NOTHING",
 };
+
 static const struct query node_get = {
 	.name = "statetree.node_get",
 	.sql = "SELECT body FROM state_node WHERE id = $1",
 };
+
 static const struct query node_add = {
 	.name = "statetree.node_add",
 	.sql = "INSERT INTO state_node (id, body) VALUES ($1, $2)"
@@ -75,145 +77,119 @@ static const struct query node_add = {
 
 QUERIES(statetree, &secret_get, &secret_add, &node_get, &node_add)
 
-/* The cache. Only nodes that were read from the store enter it: one that was
- * written may still be rolled back. */
+/* Bodies */
 
-static struct str
-id_key(const uint8_t id[HASH_BYTES])
+static uint8_t *
+put_u32(uint8_t *p, uint32_t v)
 {
-	return str_n((const char *)id, HASH_BYTES);
+	for (int i = 0; i < 4; i++)
+		*p++ = (uint8_t)(v >> (8 * i));
+	return p;
 }
 
-static void
-cache_unlink(struct cached *x)
+static uint32_t
+get_u32(const uint8_t *p)
 {
-	if (x->older != NULL)
-		x->older->newer = x->newer;
-	else
-		tree.oldest = x->newer;
-	if (x->newer != NULL)
-		x->newer->older = x->older;
-	else
-		tree.newest = x->older;
+	return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 |
+	    (uint32_t)p[3] << 24;
 }
 
-static void
-cache_link(struct cached *x)
-{
-	x->newer = NULL;
-	x->older = tree.newest;
-	if (tree.newest != NULL)
-		tree.newest->newer = x;
-	else
-		tree.oldest = x;
-	tree.newest = x;
-}
-
-/* Copies the body; 0: not cached. */
 static size_t
-cache_find(const uint8_t id[HASH_BYTES], uint8_t body[BODY_MAX])
+body_write(const struct node *node, uint8_t at[NODE_BODY_MAX])
 {
-	struct cached *x;
-	size_t n = 0;
+	uint32_t used = 0, nodes = 0;
+	uint8_t *p = at + 8;
 
-	pthread_mutex_lock(&tree.lock);
-	x = map_get(&tree.nodes, id_key(id));
-	if (x != NULL) {
-		n = x->n;
-		memcpy(body, x->body, n);
-		if (x != tree.newest) {
-			cache_unlink(x);
-			cache_link(x);
+	for (unsigned i = 0; i < SLOTS; i++) {
+		const struct slot *s = &node->slot[i];
+		uint64_t event = (uint64_t)s->event;
+
+		if (s->kind == SLOT_FREE)
+			continue;
+		used |= UINT32_C(1) << i;
+		memcpy(p, s->hash, HASH_BYTES);
+		p += HASH_BYTES;
+		if (s->kind == SLOT_NODE) {
+			nodes |= UINT32_C(1) << i;
+			continue;
 		}
+		for (; event > 127; event >>= 7)
+			*p++ = (uint8_t)(event | 128);
+		*p++ = (uint8_t)event;
 	}
-	pthread_mutex_unlock(&tree.lock);
-	return n;
+	put_u32(put_u32(at, used), nodes);
+	return (size_t)(p - at);
 }
 
-static void
-cache_add(const uint8_t id[HASH_BYTES], struct str body)
+static bool
+damaged(struct err *e)
 {
-	struct cached *x;
+	return fail(e, M_UNKNOWN, "A node of a room's state is damaged");
+}
 
-	pthread_mutex_lock(&tree.lock);
-	if (map_get(&tree.nodes, id_key(id)) == NULL) {
-		x = malloc(sizeof(*x) + body.n);
-		if (x == NULL)
-			abort();
-		memcpy(x->id, id, HASH_BYTES);
-		x->n = (uint16_t)body.n;
-		memcpy(x->body, body.p, body.n);
-		map_put(&tree.nodes, id_key(x->id), x);
-		cache_link(x);
-		tree.bytes += sizeof(*x) + body.n;
-	}
-	while (tree.bytes > tree.bytes_max && tree.oldest != tree.newest) {
-		x = tree.oldest;
-		cache_unlink(x);
-		map_del(&tree.nodes, id_key(x->id));
-		tree.bytes -= sizeof(*x) + x->n;
-		free(x);
-	}
-	pthread_mutex_unlock(&tree.lock);
+static bool
+body_begin(struct body *b, struct err *e)
+{
+	if (b->n < 8)
+		return damaged(e);
+	b->used = get_u32(b->at);
+	b->nodes = get_u32(b->at + 4);
+	b->pos = 8;
+	return (b->nodes & ~b->used) == 0 || damaged(e);
+}
+
+/* Reads slot i; the slots are read in order. */
+static bool
+body_slot(struct body *b, unsigned i, struct slot *s, struct err *e)
+{
+	uint64_t event = 0;
+	unsigned shift = 0;
+
+	s->kind = SLOT_FREE;
+	s->event = 0;
+	if ((b->used >> i & 1) == 0)
+		return true;
+	if (b->n - b->pos < HASH_BYTES)
+		return damaged(e);
+	memcpy(s->hash, b->at + b->pos, HASH_BYTES);
+	b->pos += HASH_BYTES;
+	s->kind = b->nodes >> i & 1 ? SLOT_NODE : SLOT_LEAF;
+	if (s->kind == SLOT_NODE)
+		return true;
+	do {
+		if (b->pos == b->n || shift > 63)
+			return damaged(e);
+		event |= (uint64_t)(b->at[b->pos] & 127) << shift;
+		shift += 7;
+	} while (b->at[b->pos++] & 128);
+	s->event = (int64_t)event;
+	return true;
 }
 
 /* Nodes */
 
-static size_t
-node_write(const struct node *node, uint8_t body[BODY_MAX])
+static struct str
+id_bytes(const struct node_id *id)
 {
-	uint8_t *p = body;
+	return str_n((const char *)id->b, sizeof(id->b));
+}
 
-	for (unsigned i = 0; i < SLOTS; i++) {
-		const struct slot *s = &node->slot[i];
+static struct node_id
+id_of(const uint8_t hash[HASH_BYTES])
+{
+	struct node_id id;
 
-		if (s->kind == 0)
-			continue;
-		*p++ = (uint8_t)i;
-		*p++ = s->kind;
-		memcpy(p, s->hash, HASH_BYTES);
-		p += HASH_BYTES;
-		if (s->kind == 1)
-			for (int k = 7; k >= 0; k--)
-				*p++ = (uint8_t)((uint64_t)s->event >> (8 * k));
-	}
-	return (size_t)(p - body);
+	memcpy(id.b, hash, sizeof(id.b));
+	return id;
 }
 
 static bool
-node_read(struct node *node, const uint8_t *p, size_t n, struct err *e)
+is_empty(const struct state_root *root)
 {
-	const uint8_t *end = p + n;
+	static const struct state_root zero;
 
-	memset(node, 0, sizeof(*node));
-	while (p < end) {
-		size_t need = 2 + HASH_BYTES;
-		struct slot *s;
-
-		if (end - p < 2 || p[0] >= SLOTS || p[1] < 1 || p[1] > 2)
-			return fail(e, M_UNKNOWN, "A state node is damaged");
-		need += p[1] == 1 ? 8 : 0;
-		if ((size_t)(end - p) < need)
-			return fail(e, M_UNKNOWN, "A state node is damaged");
-		s = &node->slot[p[0]];
-		s->kind = p[1];
-		memcpy(s->hash, p + 2, HASH_BYTES);
-		if (s->kind == 1) {
-			uint64_t v = 0;
-
-			for (int k = 0; k < 8; k++)
-				v = v << 8 | p[2 + HASH_BYTES + k];
-			s->event = (int64_t)v;
-		}
-		p += need;
-	}
-	return true;
+	return state_root_eq(root, &zero);
 }
-
-struct body {
-	uint8_t at[BODY_MAX];
-	size_t n;
-};
 
 static void
 take_body(struct rows *r, void *arg)
@@ -221,115 +197,127 @@ take_body(struct rows *r, void *arg)
 	struct body *b = arg;
 	struct str s = db_peek(r, 0);
 
-	b->n = s.n <= BODY_MAX ? s.n : 0;
+	b->n = s.n <= sizeof(b->at) ? s.n : 0;
 	if (b->n > 0)
 		memcpy(b->at, s.p, b->n);
 }
 
 static bool
-node_load(struct db *db, const uint8_t id[HASH_BYTES], struct node *node,
+body_load(struct db *db, const struct node_id *id, struct body *b,
     struct err *e)
 {
-	struct body b = { .n = cache_find(id, b.at) };
-	bool found = true;
+	bool found;
 
-	if (b.n == 0) {
-		if (!db_one(db, &node_get, V(v_bytes(id_key(id))), take_body,
-		    &b, &found, e))
-			return false;
-		if (!found || b.n == 0)
-			return fail(e, M_UNKNOWN, "A state node is missing");
-		if (!db_in_body(db))
-			cache_add(id, str_n((const char *)b.at, b.n));
-	}
-	return node_read(node, b.at, b.n, e);
+	b->n = node_cache_get(id, b->at);
+	if (b->n > 0)
+		return body_begin(b, e);
+	if (!db_one(db, &node_get, V(v_bytes(id_bytes(id))), take_body, b,
+	    &found, e))
+		return false;
+	if (!found)
+		return fail(e, M_UNKNOWN, "A node of a room's state is lost");
+	if (!body_begin(b, e))
+		return false;
+	node_cache_put(db, id, str_n((const char *)b->at, b->n));
+	return true;
 }
 
 static bool
-node_store(struct db *db, const struct node *node, uint8_t id[HASH_BYTES],
+node_load(struct db *db, const struct node_id *id, struct node *node,
     struct err *e)
 {
-	uint8_t body[BODY_MAX], hash[SHA256_BYTES];
-	struct str s = { (const char *)body, node_write(node, body) };
+	struct body b;
 
-	sha256(s, hash);
-	memcpy(id, hash, HASH_BYTES);
-	return db_exec(db, &node_add, V(v_bytes(id_key(id)), v_bytes(s)), e);
+	if (!body_load(db, id, &b, e))
+		return false;
+	for (unsigned i = 0; i < SLOTS; i++)
+		if (!body_slot(&b, i, &node->slot[i], e))
+			return false;
+	return true;
+}
+
+/* Writes a node, unless `old` is the same one; gives its name. */
+static bool
+node_store(struct db *db, const struct node *node, const struct node_id *old,
+    uint8_t name[HASH_BYTES], struct err *e)
+{
+	uint8_t at[NODE_BODY_MAX], hash[SHA256_BYTES];
+	struct str body = { (const char *)at, body_write(node, at) };
+	struct node_id id;
+
+	sha256(body, hash);
+	id = id_of(hash);
+	memcpy(name, id.b, HASH_BYTES);
+	if (old != NULL && memcmp(old->b, id.b, sizeof(id.b)) == 0)
+		return true;
+	if (!db_exec(db, &node_add, V(v_bytes(id_bytes(&id)), v_bytes(body)),
+	    e))
+		return false;
+	node_cache_put(db, &id, body);
+	return true;
 }
 
 /* Places */
 
 static void
-place_hash(struct str type, struct str key, uint8_t out[HASH_BYTES])
+hash_str(struct str s, uint8_t out[HASH_BYTES])
 {
-	uint8_t few[600], *p = few;
-	uint8_t n[8];
-
-	assert(type.n <= 255 && key.n <= 255);
-	for (int i = 0; i < 8; i++)
-		n[i] = (uint8_t)((uint64_t)type.n >> (8 * i));
-	memcpy(p, n, sizeof(n));
-	p += sizeof(n);
-	if (type.n > 0)
-		memcpy(p, type.p, type.n);
-	p += type.n;
-	if (key.n > 0)
-		memcpy(p, key.p, key.n);
-	p += key.n;
-	crypto_shorthash_siphashx24(out, few, (size_t)(p - few), tree.key);
+	crypto_shorthash_siphashx24(out, (const uint8_t *)(s.n ? s.p : ""),
+	    s.n, secret);
 }
 
+static void
+place_hash(struct str type, struct str key, uint8_t out[HASH_BYTES])
+{
+	uint8_t both[2 * HASH_BYTES];
+
+	hash_str(type, both);
+	hash_str(key, both + HASH_BYTES);
+	crypto_shorthash_siphashx24(out, both, sizeof(both), secret);
+}
+
+/* Bits 5 * level to 5 * level + 4, the first bit of a byte being its highest. */
 static unsigned
 slot_at(const uint8_t hash[HASH_BYTES], int level)
 {
-	unsigned bit = (unsigned)level * BITS, at = 0;
+	unsigned bit = (unsigned)level * BITS, byte = bit / 8;
+	unsigned two = (unsigned)hash[byte] << 8 |
+	    (byte + 1 < HASH_BYTES ? hash[byte + 1] : 0U);
 
-	for (unsigned i = bit; i < bit + BITS; i++) {
-		unsigned one = i < 8 * HASH_BYTES ?
-		    (unsigned)(hash[i / 8] >> (7 - i % 8)) & 1U : 0;
-
-		at = at << 1 | one;
-	}
-	return at;
-}
-
-static bool
-is_empty(const uint8_t id[HASH_BYTES])
-{
-	static const uint8_t zero[HASH_BYTES];
-
-	return memcmp(id, zero, HASH_BYTES) == 0;
+	return two >> (16 - BITS - bit % 8) & (SLOTS - 1);
 }
 
 bool
 state_get(struct db *db, const struct state_root *root, struct str type,
     struct str key, int64_t *event, struct err *e)
 {
-	uint8_t hash[HASH_BYTES], id[HASH_BYTES];
-	struct node node;
+	struct slot s = { .kind = SLOT_NODE };
+	uint8_t hash[HASH_BYTES];
 
-	*event = 0;
-	if (is_empty(root->id))
+	if (is_empty(root)) {
+		*event = 0;
 		return true;
-	place_hash(type, key, hash);
-	memcpy(id, root->id, sizeof(id));
-	for (int level = 0; level < LEVELS_MAX; level++) {
-		const struct slot *s;
-
-		if (!node_load(db, id, &node, e))
-			return false;
-		s = &node.slot[slot_at(hash, level)];
-		if (s->kind == 0)
-			return true;
-		if (s->kind == 1) {
-			if (memcmp(s->hash, hash, HASH_BYTES) == 0)
-				*event = s->event;
-			return true;
-		}
-		memcpy(id, s->hash, sizeof(id));
 	}
+	place_hash(type, key, hash);
+	memcpy(s.hash, root->id, HASH_BYTES);
+	for (int level = 0; s.kind == SLOT_NODE; level++) {
+		struct node_id id = id_of(s.hash);
+		struct body b;
+
+		if (level == LEVELS_MAX)
+			return damaged(e);
+		if (!body_load(db, &id, &b, e))
+			return false;
+		for (unsigned i = 0; i <= slot_at(hash, level); i++)
+			if (!body_slot(&b, i, &s, e))
+				return false;
+	}
+	*event = s.kind == SLOT_LEAF && memcmp(s.hash, hash, HASH_BYTES) == 0 ?
+	    s.event : 0;
 	return true;
 }
+
+/* Changing */
 
 /*
  * A node being changed: its branches that were opened are kept in memory and
@@ -338,14 +326,37 @@ state_get(struct db *db, const struct state_root *root, struct str type,
 struct edit {
 	struct node node;
 	struct edit *kid[SLOTS];
+	const struct node_id *old;	/* as which it is stored; NULL: new */
+	struct node_id id;
 };
 
 static bool
-edit_open(struct db *db, struct arena *a, const uint8_t id[HASH_BYTES],
+edit_open(struct db *db, struct arena *a, const struct node_id *id,
     struct edit **out, struct err *e)
 {
-	*out = arena_make(a, struct edit);
-	return is_empty(id) || node_load(db, id, &(*out)->node, e);
+	struct edit *ed = arena_make(a, struct edit);
+
+	ed->id = *id;
+	ed->old = &ed->id;
+	*out = ed;
+	return node_load(db, id, &ed->node, e);
+}
+
+static bool edit_set(struct db *db, struct arena *a, struct edit *ed,
+    int level, const struct slot *leaf, struct err *e);
+
+/* Two places share a slot: both go one level down. */
+static bool
+edit_split(struct db *db, struct arena *a, struct edit *ed, int level,
+    const struct slot *leaf, struct err *e)
+{
+	unsigned at = slot_at(leaf->hash, level);
+	struct slot before = ed->node.slot[at];
+
+	ed->node.slot[at] = (struct slot){ .kind = SLOT_NODE };
+	ed->kid[at] = arena_make(a, struct edit);
+	return edit_set(db, a, ed->kid[at], level + 1, &before, e) &&
+	    edit_set(db, a, ed->kid[at], level + 1, leaf, e);
 }
 
 static bool
@@ -354,33 +365,30 @@ edit_set(struct db *db, struct arena *a, struct edit *ed, int level,
 {
 	unsigned at = slot_at(leaf->hash, level);
 	struct slot *s = &ed->node.slot[at];
-	struct slot old;
 
-	assert(level < LEVELS_MAX);
-	if (s->kind == 2) {
+	/* Hashes that agree in 120 bits: no accident of an honest store. */
+	if (level + 1 >= LEVELS_MAX)
+		return damaged(e);
+	if (s->kind == SLOT_NODE) {
+		struct node_id id = id_of(s->hash);
+
 		if (ed->kid[at] == NULL &&
-		    !edit_open(db, a, s->hash, &ed->kid[at], e))
+		    !edit_open(db, a, &id, &ed->kid[at], e))
 			return false;
 		return edit_set(db, a, ed->kid[at], level + 1, leaf, e);
 	}
-	if (s->kind == 1 && memcmp(s->hash, leaf->hash, HASH_BYTES) != 0) {
+	if (s->kind == SLOT_LEAF && memcmp(s->hash, leaf->hash, HASH_BYTES)) {
 		if (leaf->event == 0)
 			return true;
-		/* Two places share this slot: both go one level down. */
-		old = *s;
-		*s = (struct slot){ .kind = 2 };
-		ed->kid[at] = arena_make(a, struct edit);
-		return edit_set(db, a, ed->kid[at], level + 1, &old, e) &&
-		    edit_set(db, a, ed->kid[at], level + 1, leaf, e);
+		return edit_split(db, a, ed, level, leaf, e);
 	}
-	*s = leaf->event != 0 ? *leaf : (struct slot){ .kind = 0 };
+	*s = leaf->event != 0 ? *leaf : (struct slot){ .kind = SLOT_FREE };
 	return true;
 }
 
 /*
  * Writes what was changed, branches first. A branch left with nothing is taken
- * out, and one left with a single leaf is replaced by it, so that equal states
- * have equal trees, whatever way led there.
+ * out, and one left with a single leaf is replaced by it.
  */
 static bool
 edit_close(struct db *db, struct edit *ed, bool root, struct slot *out,
@@ -390,25 +398,50 @@ edit_close(struct db *db, struct edit *ed, bool root, struct slot *out,
 	size_t used = 0;
 
 	for (unsigned i = 0; i < SLOTS; i++) {
-		if (ed->kid[i] != NULL && !edit_close(db, ed->kid[i], false,
-		    &ed->node.slot[i], e))
+		struct slot *s = &ed->node.slot[i];
+
+		if (ed->kid[i] != NULL &&
+		    !edit_close(db, ed->kid[i], false, s, e))
 			return false;
-		if (ed->node.slot[i].kind != 0) {
+		if (s->kind != SLOT_FREE) {
 			used++;
-			only = &ed->node.slot[i];
+			only = s;
 		}
 	}
 	if (used == 0) {
-		*out = (struct slot){ .kind = 0 };
+		*out = (struct slot){ .kind = SLOT_FREE };
 		return true;
 	}
-	if (!root && used == 1 && only->kind == 1) {
+	if (!root && used == 1 && only->kind == SLOT_LEAF) {
 		*out = *only;
 		return true;
 	}
-	out->kind = 2;
+	out->kind = SLOT_NODE;
 	out->event = 0;
-	return node_store(db, &ed->node, out->hash, e);
+	return node_store(db, &ed->node, ed->old, out->hash, e);
+}
+
+static bool
+set_all(struct db *db, struct arena *a, const struct state_root *root,
+    const struct state_slot *slots, size_t n, struct slot *top, struct err *e)
+{
+	struct node_id id = id_of(root->id);
+	struct edit *ed;
+
+	if (is_empty(root))
+		ed = arena_make(a, struct edit);
+	else if (!edit_open(db, a, &id, &ed, e))
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		struct slot leaf = { .kind = SLOT_LEAF,
+			.event = slots[i].event };
+
+		assert(leaf.event >= 0);
+		place_hash(slots[i].type, slots[i].key, leaf.hash);
+		if (!edit_set(db, a, ed, 0, &leaf, e))
+			return false;
+	}
+	return edit_close(db, ed, true, top, e);
 }
 
 bool
@@ -416,28 +449,21 @@ state_set(struct db *db, const struct state_root *root,
     const struct state_slot *slots, size_t n, struct state_root *out,
     struct err *e)
 {
-	struct arena *a = arena_new(64 << 20);
-	struct slot top = { .kind = 0 };
-	struct edit *ed;
-	bool ok = edit_open(db, a, root->id, &ed, e);
+	struct arena *a = arena_new(EDIT_BYTES);
+	struct slot top = { .kind = SLOT_FREE };
+	bool ok = set_all(db, a, root, slots, n, &top, e);
 
-	for (size_t i = 0; ok && i < n; i++) {
-		struct slot leaf = { .kind = 1, .event = slots[i].event };
-
-		place_hash(slots[i].type, slots[i].key, leaf.hash);
-		ok = edit_set(db, a, ed, 0, &leaf, e);
-	}
-	ok = ok && edit_close(db, ed, true, &top, e);
 	arena_free(a);
 	if (!ok)
 		return false;
-	memset(out, 0, sizeof(*out));
-	if (top.kind == 2)
-		memcpy(out->id, top.hash, HASH_BYTES);
+	*out = (struct state_root){ { 0 } };
+	if (top.kind == SLOT_NODE)
+		memcpy(out->id, top.hash, sizeof(out->id));
 	return true;
 }
 
-/* A growing list of events. */
+/* Listing */
+
 struct list {
 	struct arena *a;
 	int64_t *at;
@@ -457,26 +483,37 @@ list_add(struct list *l, int64_t event)
 	l->at[l->n++] = event;
 }
 
+/* Adds the events of a slot of a node at `level`, and of all below it. */
 static bool
-walk(struct db *db, const uint8_t id[HASH_BYTES], int level, struct list *l,
+slot_all(struct db *db, const struct slot *s, int level, struct list *l,
     struct err *e)
 {
-	struct node node;
+	struct node_id id = id_of(s->hash);
+	struct slot sub;
+	struct body b;
 
-	if (level >= LEVELS_MAX)
-		return fail(e, M_UNKNOWN, "A state node is damaged");
-	if (!node_load(db, id, &node, e))
+	if (s->kind == SLOT_LEAF)
+		list_add(l, s->event);
+	if (s->kind != SLOT_NODE)
+		return true;
+	if (level + 1 >= LEVELS_MAX)
+		return damaged(e);
+	if (!body_load(db, &id, &b, e))
 		return false;
-	for (unsigned i = 0; i < SLOTS; i++) {
-		const struct slot *s = &node.slot[i];
-
-		if (s->kind == 1)
-			list_add(l, s->event);
-		else if (s->kind == 2 &&
-		    !walk(db, s->hash, level + 1, l, e))
+	for (unsigned i = 0; i < SLOTS; i++)
+		if (!body_slot(&b, i, &sub, e) ||
+		    !slot_all(db, &sub, level + 1, l, e))
 			return false;
-	}
 	return true;
+}
+
+static struct slot
+root_slot(const struct state_root *root)
+{
+	struct slot s = { .kind = is_empty(root) ? SLOT_FREE : SLOT_NODE };
+
+	memcpy(s.hash, root->id, HASH_BYTES);
+	return s;
 }
 
 bool
@@ -484,28 +521,18 @@ state_all(struct db *db, const struct state_root *root, struct arena *a,
     int64_t **events, size_t *n, struct err *e)
 {
 	struct list l = { .a = a };
+	struct slot s = root_slot(root);
 
-	if (!is_empty(root->id) && !walk(db, root->id, 0, &l, e))
+	if (!slot_all(db, &s, -1, &l, e))
 		return false;
 	*events = l.at;
 	*n = l.n;
 	return true;
 }
 
-struct diff {
-	struct list added, gone;
-};
+/* Comparing */
 
-static bool
-slot_all(struct db *db, const struct slot *s, int level, struct list *l,
-    struct err *e)
-{
-	if (s->kind == 1)
-		list_add(l, s->event);
-	return s->kind != 2 || walk(db, s->hash, level, l, e);
-}
-
-/* A leaf against a whole branch: what the branch has at the leaf's place, and the rest. */
+/* A leaf against a branch: an event has one place, so the event tells. */
 static bool
 diff_leaf(struct db *db, const struct slot *leaf, const struct slot *branch,
     int level, struct list *mine, struct list *theirs, struct err *e)
@@ -524,41 +551,39 @@ diff_leaf(struct db *db, const struct slot *leaf, const struct slot *branch,
 	return true;
 }
 
-static bool diff_nodes(struct db *db, const uint8_t *x, const uint8_t *y,
-    int level, struct diff *d, struct err *e);
-
 static bool
-diff_slot(struct db *db, const struct slot *x, const struct slot *y, int level,
-    struct diff *d, struct err *e)
+same_slot(const struct slot *x, const struct slot *y)
 {
-	if (x->kind == y->kind && x->event == y->event &&
-	    memcmp(x->hash, y->hash, HASH_BYTES) == 0)
-		return true;
-	if (x->kind == 2 && y->kind == 2)
-		return diff_nodes(db, x->hash, y->hash, level + 1, d, e);
-	if (x->kind == 2 && y->kind == 1)
-		return diff_leaf(db, y, x, level + 1, &d->added, &d->gone, e);
-	if (x->kind == 1 && y->kind == 2)
-		return diff_leaf(db, x, y, level + 1, &d->gone, &d->added, e);
-	return slot_all(db, x, level + 1, &d->gone, e) &&
-	    slot_all(db, y, level + 1, &d->added, e);
+	if (x->kind != y->kind || x->event != y->event)
+		return false;
+	return x->kind == SLOT_FREE ||
+	    memcmp(x->hash, y->hash, HASH_BYTES) == 0;
 }
 
+/* Compares slots of two nodes at `level`. */
 static bool
-diff_nodes(struct db *db, const uint8_t *x, const uint8_t *y, int level,
-    struct diff *d, struct err *e)
+diff_slot(struct db *db, const struct slot *x, const struct slot *y,
+    int level, struct list *added, struct list *gone, struct err *e)
 {
+	struct node_id idx = id_of(x->hash), idy = id_of(y->hash);
 	struct node nx, ny;
 
-	if (level >= LEVELS_MAX)
-		return fail(e, M_UNKNOWN, "A state node is damaged");
-	memset(&nx, 0, sizeof(nx));
-	memset(&ny, 0, sizeof(ny));
-	if ((!is_empty(x) && !node_load(db, x, &nx, e)) ||
-	    (!is_empty(y) && !node_load(db, y, &ny, e)))
+	if (same_slot(x, y))
+		return true;
+	if (x->kind == SLOT_NODE && y->kind == SLOT_LEAF)
+		return diff_leaf(db, y, x, level, added, gone, e);
+	if (x->kind == SLOT_LEAF && y->kind == SLOT_NODE)
+		return diff_leaf(db, x, y, level, gone, added, e);
+	if (x->kind != SLOT_NODE || y->kind != SLOT_NODE)
+		return slot_all(db, x, level, gone, e) &&
+		    slot_all(db, y, level, added, e);
+	if (level + 1 >= LEVELS_MAX)
+		return damaged(e);
+	if (!node_load(db, &idx, &nx, e) || !node_load(db, &idy, &ny, e))
 		return false;
 	for (unsigned i = 0; i < SLOTS; i++)
-		if (!diff_slot(db, &nx.slot[i], &ny.slot[i], level, d, e))
+		if (!diff_slot(db, &nx.slot[i], &ny.slot[i], level + 1, added,
+		    gone, e))
 			return false;
 	return true;
 }
@@ -568,31 +593,36 @@ state_diff(struct db *db, const struct state_root *x,
     const struct state_root *y, struct arena *a, int64_t **added,
     size_t *nadded, int64_t **gone, size_t *ngone, struct err *e)
 {
-	struct diff d = { { .a = a }, { .a = a } };
+	struct list plus = { .a = a }, minus = { .a = a };
+	struct slot sx = root_slot(x), sy = root_slot(y);
 
-	if (!state_root_eq(x, y) &&
-	    !diff_nodes(db, x->id, y->id, 0, &d, e))
+	if (!diff_slot(db, &sx, &sy, -1, &plus, &minus, e))
 		return false;
-	*added = d.added.at;
-	*nadded = d.added.n;
-	*gone = d.gone.at;
-	*ngone = d.gone.n;
+	*added = plus.at;
+	*nadded = plus.n;
+	*gone = minus.at;
+	*ngone = minus.n;
 	return true;
 }
+
+/* Roots */
 
 struct str
 state_root_bytes(const struct state_root *r)
 {
-	return is_empty(r->id) ? (struct str){ NULL, 0 } : id_key(r->id);
+	return is_empty(r) ? (struct str){ NULL, 0 }
+	    : str_n((const char *)r->id, sizeof(r->id));
 }
 
 bool
 state_root_read(struct str bytes, struct state_root *out)
 {
-	memset(out, 0, sizeof(*out));
-	if (bytes.n == HASH_BYTES)
-		memcpy(out->id, bytes.p, HASH_BYTES);
-	return bytes.n == HASH_BYTES || bytes.n == 0;
+	if (bytes.n != sizeof(out->id) && bytes.n != 0)
+		return false;
+	*out = (struct state_root){ { 0 } };
+	if (bytes.n > 0)
+		memcpy(out->id, bytes.p, sizeof(out->id));
+	return true;
 }
 
 /* The store's secret */
@@ -616,26 +646,33 @@ secret_make(struct db *db, void *arg, struct err *e)
 	return db_exec(db, &secret_add, V(v_str(*(struct str *)arg)), e);
 }
 
+static bool
+secret_read(struct db *db, struct arena *a, struct err *e)
+{
+	struct secret_row row = { .a = a };
+	uint8_t random[sizeof(secret)];
+	struct str fresh, key;
+	bool found;
+
+	random_fill(random, sizeof(random));
+	fresh = hex_encode(a, str_n((const char *)random, sizeof(random)));
+	if (!db_transact(db, secret_make, &fresh, e) ||
+	    !db_one(db, &secret_get, V0, take_secret, &row, &found, e))
+		return false;
+	if (!found || !hex_decode(a, row.hex, &key) ||
+	    key.n != sizeof(secret))
+		return fail(e, M_UNKNOWN, "The store's statetree_secret is bad");
+	memcpy(secret, key.p, sizeof(secret));
+	return true;
+}
+
 bool
 statetree_start(struct db *db, size_t cache_bytes, struct err *e)
 {
 	struct arena *a = arena_new(1 << 16);
-	struct secret_row row = { .a = a };
-	struct str fresh, key;
-	bool found, ok;
+	bool ok = secret_read(db, a, e);
 
-	random_fill(tree.key, sizeof(tree.key));
-	fresh = hex_encode(a, str_n((char *)tree.key, sizeof(tree.key)));
-	ok = db_transact(db, secret_make, &fresh, e) &&
-	    db_one(db, &secret_get, V0, take_secret, &row, &found, e);
-	if (ok && (!found || !hex_decode(a, row.hex, &key) ||
-	    key.n != sizeof(tree.key)))
-		ok = fail(e, M_UNKNOWN, "The store's statetree_secret is bad");
-	if (ok)
-		memcpy(tree.key, key.p, sizeof(tree.key));
-	pthread_mutex_lock(&tree.lock);
-	tree.bytes_max = cache_bytes;
-	pthread_mutex_unlock(&tree.lock);
 	arena_free(a);
+	node_cache_start(cache_bytes);
 	return ok;
 }

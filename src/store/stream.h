@@ -19,7 +19,7 @@
 /* Positions of one writer; zeroed at first, kept by the caller until stream_end. */
 struct stream_tx {
 	int64_t first, last;
-	int64_t raised;			/* a new end of the reserve, written by this transaction */
+	struct stream_flight *flight;	/* stream.c's */
 };
 
 /* Reads the reserve; once, after store_open. */

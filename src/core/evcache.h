@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * The cache of stored events: each is parsed once and its client form written
+ * once, whoever reads it. Events are shared, immutable and counted.
+ * threads: all.
+ */
+#ifndef CORE_EVCACHE_H
+#define CORE_EVCACHE_H
+
+#include "core/room.h"
+#include "store/q_event.h"
+
+void evcache_start(size_t bytes_max);
+void evcache_stop(void);
+
+/* One more reference to the cached event, or NULL. */
+const struct sev *evcache_get(int64_t nid);
+/*
+ * Makes the event of a row and caches it (replacing: also when one is cached
+ * already). One reference is the caller's. NULL: the stored text is damaged.
+ */
+struct evcache_extra {
+	struct str prev_content, replaces;	/* state events: what they replaced */
+	struct str txn_device, txn_id;
+};
+const struct sev *evcache_add(const struct room_version *v, const struct event_row *row,
+    const struct evcache_extra *extra, bool replace, struct err *e);
+/* Sets a flag on the cached event, if it is there. */
+void evcache_flag(int64_t nid, unsigned flag);
+const struct sev *sev_get(const struct sev *s);	/* one more reference */
+void sev_put(const struct sev *s);		/* NULL is fine */
+/* Gives a reference away to the ctx's arena: put at its end. */
+const struct sev *sev_hold(struct ctx *c, const struct sev *s);
+unsigned sev_flags(const struct sev *s);
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * A room in memory, as only room.c, room_load.c and persist.c know it.
+ *
+ * Two locks: `write` serialises those who add events, across their commit;
+ * `lock` guards the fields, for short reads and for the moment after a commit.
+ */
+#ifndef CORE_ROOM_IMPL_H
+#define CORE_ROOM_IMPL_H
+
+#include "base/map.h"
+#include "core/evcache.h"
+#include "core/room.h"
+#include "store/q_room.h"
+
+#include <pthread.h>
+
+#define RING 64
+#define ENDS_MAX 20
+
+/* One place of the current state but members. The key of the map is "type NUL key". */
+struct place {
+	int64_t event;
+	const struct sev *ev;		/* held, or NULL until asked for */
+	uint32_t type_n, key_n;
+	char bytes[];			/* type NUL key */
+};
+
+struct room_member {
+	int64_t event, seq, pos;
+	enum membership membership;
+	uint32_t user_n;
+	char user[];
+};
+
+struct end {
+	int64_t nid;
+	size_t n;
+	char id[256];
+};
+
+struct room {
+	struct room *older, *newer;	/* the cache's list */
+	int refs;			/* atomic; the cache has one */
+	int64_t nid;
+	struct str id;
+	char *id_bytes;
+	const struct room_version *v;
+	const struct sev *create;	/* NULL while the room is being made */
+	pthread_mutex_t write, lock;
+
+	/* under lock */
+	struct map places;		/* -> struct place */
+	struct map members;		/* user -> struct room_member */
+	int64_t joined, invited;
+	struct room_head head;
+	struct end end[ENDS_MAX];
+	size_t nends;
+	const struct sev *ring[RING];	/* the newest events: the one with seq s is at s % RING */
+	size_t bytes;
+};
+
+struct room *room_alloc(int64_t nid, struct str id, const struct room_version *v);
+void room_unref(struct room *r);
+/* Loads what the store has. */
+bool room_load(struct ctx *c, struct room *r, const struct room_row *row) MUST_CHECK;
+/* Enters a room made by this thread into the cache; it has been committed. */
+void room_cache_add(struct room *r);
+
+/* With the lock held: */
+void room_set_place(struct room *r, struct str type, struct str key, int64_t event, const struct sev *ev);
+void room_set_member(struct room *r, const struct member_row *m);
+struct place *room_place(struct room *r, struct str type, struct str key);
+struct room_member *room_find_member(struct room *r, struct str user);
+
+
+void room_cache_start(size_t bytes_max);
+void room_cache_stop(void);
+
+#endif

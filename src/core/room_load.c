@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * Rooms in memory: made from the store, kept in a cache by bytes, let go by
+ * the longest unused. See room_impl.h.
+ */
+#include "core/room_impl.h"
+
+#include "base/metric.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PER_MEMBER 120			/* bytes, about: entry and slot of the map */
+#define PER_PLACE 160
+
+static struct {
+	pthread_mutex_t lock;
+	struct map by_id, by_nid;
+	struct room *oldest, *newest;
+	size_t bytes, bytes_max;
+} cache = { .lock = PTHREAD_MUTEX_INITIALIZER, .bytes_max = 192 << 20 };
+
+static void *
+must(void *p)
+{
+	if (p == NULL)
+		abort();
+	return p;
+}
+
+struct room *
+room_alloc(int64_t nid, struct str id, const struct room_version *v)
+{
+	struct room *r = must(calloc(1, sizeof(*r)));
+
+	r->nid = nid;
+	r->id_bytes = must(malloc(id.n + 1));
+	memcpy(r->id_bytes, id.p, id.n);
+	r->id = str_n(r->id_bytes, id.n);
+	r->v = v;
+	r->refs = 1;
+	r->bytes = sizeof(*r);
+	pthread_mutex_init(&r->write, NULL);
+	pthread_mutex_init(&r->lock, NULL);
+	return r;
+}
+
+void
+room_unref(struct room *r)
+{
+	struct map_iter it;
+	struct place *p;
+	void *m;
+
+	if (r == NULL || __atomic_sub_fetch(&r->refs, 1, __ATOMIC_ACQ_REL) > 0)
+		return;
+	it = map_iter(&r->places);
+	while ((p = map_next(&it)) != NULL) {
+		sev_put(p->ev);
+		free(p);
+	}
+	it = map_iter(&r->members);
+	while ((m = map_next(&it)) != NULL)
+		free(m);
+	map_done(&r->places);
+	map_done(&r->members);
+	for (size_t i = 0; i < RING; i++)
+		sev_put(r->ring[i]);
+	sev_put(r->create);
+	pthread_mutex_destroy(&r->write);
+	pthread_mutex_destroy(&r->lock);
+	free(r->id_bytes);
+	free(r);
+}
+
+/* "type NUL key" in a buffer of the caller's. */
+static struct str
+place_key(char *to, struct str type, struct str key)
+{
+	if (type.n > 0)
+		memcpy(to, type.p, type.n);
+	to[type.n] = '\0';
+	if (key.n > 0)
+		memcpy(to + type.n + 1, key.p, key.n);
+	return str_n(to, type.n + 1 + key.n);
+}
+
+struct place *
+room_place(struct room *r, struct str type, struct str key)
+{
+	char few[520];
+
+	if (type.n > 255 || key.n > 255)
+		return NULL;
+	return map_get(&r->places, place_key(few, type, key));
+}
+
+void
+room_set_place(struct room *r, struct str type, struct str key, int64_t event,
+    const struct sev *ev)
+{
+	struct place *p = room_place(r, type, key);
+
+	assert(type.n <= 255 && key.n <= 255);
+	if (p == NULL) {
+		p = must(calloc(1, sizeof(*p) + type.n + key.n + 1));
+		p->type_n = (uint32_t)type.n;
+		p->key_n = (uint32_t)key.n;
+		map_put(&r->places, place_key(p->bytes, type, key), p);
+		r->bytes += PER_PLACE + type.n + key.n;
+	}
+	sev_put(p->ev);
+	p->event = event;
+	p->ev = ev != NULL ? sev_get(ev) : NULL;
+}
+
+struct room_member *
+room_find_member(struct room *r, struct str user)
+{
+	return map_get(&r->members, user);
+}
+
+static void
+count(struct room *r, enum membership m, int64_t by)
+{
+	if (m == MEMBER_JOIN)
+		r->joined += by;
+	else if (m == MEMBER_INVITE)
+		r->invited += by;
+}
+
+void
+room_set_member(struct room *r, const struct member_row *m)
+{
+	struct room_member *x = room_find_member(r, m->user);
+
+	if (x == NULL) {
+		x = must(calloc(1, sizeof(*x) + m->user.n));
+		x->user_n = (uint32_t)m->user.n;
+		memcpy(x->user, m->user.p, m->user.n);
+		map_put(&r->members, str_n(x->user, x->user_n), x);
+		r->bytes += PER_MEMBER + m->user.n;
+	} else {
+		count(r, x->membership, -1);
+	}
+	x->membership = m->membership;
+	x->event = m->event;
+	x->seq = m->seq;
+	x->pos = m->pos;
+	count(r, x->membership, 1);
+}
+
+static bool
+load_state(struct ctx *c, struct room *r)
+{
+	struct state_row *state;
+	struct member_row *member;
+	size_t n;
+
+	if (!room_state_list(c->db, c->a, r->nid, &state, &n, &c->err))
+		return false;
+	for (size_t i = 0; i < n; i++)
+		room_set_place(r, state[i].type, state[i].key, state[i].event,
+		    NULL);
+	if (!members_of_room(c->db, c->a, r->nid, &member, &n, &c->err))
+		return false;
+	for (size_t i = 0; i < n; i++)
+		room_set_member(r, &member[i]);
+	return true;
+}
+
+/* "12,15": the nids of the forward extremities. */
+static bool
+load_ends(struct ctx *c, struct room *r, struct str list)
+{
+	struct str one, rest = list;
+	const struct sev *ev;
+	bool more = list.n > 0;
+
+	while (more && r->nends < ENDS_MAX) {
+		struct end *end = &r->end[r->nends];
+
+		more = str_cut(rest, ',', &one, &rest);
+		if (!str_i64(one, &end->nid) ||
+		    !event_by_nid(c, end->nid, &ev))
+			return fail(&c->err, M_UNKNOWN, "A room is damaged");
+		if (ev == NULL || ev->ev.id.n > sizeof(end->id))
+			return fail(&c->err, M_UNKNOWN, "A room is damaged");
+		end->n = ev->ev.id.n;
+		memcpy(end->id, ev->ev.id.p, end->n);
+		r->nends++;
+	}
+	return true;
+}
+
+static bool
+load_ring(struct ctx *c, struct room *r)
+{
+	const struct sev **ev;
+	size_t n;
+
+	if (!room_range(c, r, r->head.last_seq - RING + 1, r->head.last_seq,
+	    true, RING, &ev, &n))
+		return false;
+	for (size_t i = 0; i < n; i++)
+		r->ring[(size_t)ev[i]->seq % RING] = sev_get(ev[i]);
+	r->bytes += n * 2048;
+	return true;
+}
+
+/*
+ * All reads are of one moment, and within the room's write lock or before
+ * anybody else can know the room, so nothing is missed between them.
+ */
+bool
+room_load(struct ctx *c, struct room *r, const struct room_row *row)
+{
+	struct place *create;
+	const struct sev *ev;
+
+	r->head.state = row->state;
+	if (!load_state(c, r) || !event_last_seq(c->db, r->nid,
+	    &r->head.last_seq, &r->head.last_pos, &r->head.depth, &c->err))
+		return false;
+	create = room_place(r, S("m.room.create"), S(""));
+	if (create == NULL)
+		return fail(&c->err, M_NOT_FOUND, "The room is not known");
+	if (!event_by_nid(c, create->event, &ev))
+		return false;
+	if (ev == NULL)
+		return fail(&c->err, M_UNKNOWN, "A room is damaged");
+	r->create = sev_get(ev);
+	create->ev = sev_get(ev);
+	return load_ends(c, r, row->ends) && load_ring(c, r);
+}
+
+static void
+unlist(struct room *r)
+{
+	if (r->older != NULL)
+		r->older->newer = r->newer;
+	else
+		cache.oldest = r->newer;
+	if (r->newer != NULL)
+		r->newer->older = r->older;
+	else
+		cache.newest = r->older;
+}
+
+static void
+list_newest(struct room *r)
+{
+	r->older = cache.newest;
+	r->newer = NULL;
+	if (cache.newest != NULL)
+		cache.newest->newer = r;
+	else
+		cache.oldest = r;
+	cache.newest = r;
+}
+
+/*
+ * Lets go of the longest unused rooms that nobody holds. One that is held may
+ * be in the middle of a write: it must stay the only one of its id.
+ */
+static struct room *
+shrink(void)
+{
+	struct room *r = cache.oldest, *next, *dead = NULL;
+
+	while (r != NULL && cache.bytes > cache.bytes_max) {
+		next = r->newer;
+		if (__atomic_load_n(&r->refs, __ATOMIC_ACQUIRE) == 1) {
+			unlist(r);
+			map_del(&cache.by_id, r->id);
+			map_del_i(&cache.by_nid, r->nid);
+			cache.bytes -= r->bytes;
+			r->older = dead;
+			dead = r;
+		}
+		r = next;
+	}
+	return dead;
+}
+
+static void
+bury(struct room *dead)
+{
+	while (dead != NULL) {
+		struct room *next = dead->older;
+
+		room_unref(dead);
+		dead = next;
+	}
+}
+
+/* With the cache's lock: enters r, or finds the one that was entered first. */
+static struct room *
+enter(struct room *r)
+{
+	struct room *old = map_get_i(&cache.by_nid, r->nid);
+
+	if (old != NULL)
+		return old;
+	map_put(&cache.by_id, r->id, r);
+	map_put_i(&cache.by_nid, r->nid, r);
+	list_newest(r);
+	cache.bytes += r->bytes;
+	return r;
+}
+
+void
+room_cache_add(struct room *r)
+{
+	struct room *dead;
+
+	pthread_mutex_lock(&cache.lock);
+	__atomic_add_fetch(&r->refs, 1, __ATOMIC_RELAXED);
+	(void)enter(r);
+	dead = shrink();
+	pthread_mutex_unlock(&cache.lock);
+	bury(dead);
+}
+
+static void
+put_held(void *p)
+{
+	room_unref(p);
+}
+
+static struct room *
+hold(struct ctx *c, struct room *r)
+{
+	arena_at_end(c->a, put_held, r);
+	return r;
+}
+
+static struct room *
+cached(struct ctx *c, struct str id, int64_t nid)
+{
+	struct room *r;
+
+	pthread_mutex_lock(&cache.lock);
+	r = id.n > 0 ? map_get(&cache.by_id, id)
+	    : map_get_i(&cache.by_nid, nid);
+	if (r != NULL) {
+		__atomic_add_fetch(&r->refs, 1, __ATOMIC_RELAXED);
+		if (r != cache.newest) {
+			unlist(r);
+			list_newest(r);
+		}
+	}
+	pthread_mutex_unlock(&cache.lock);
+	return r != NULL ? hold(c, r) : NULL;
+}
+
+/*
+ * Loads under a lock shared by few rooms, so that two threads do not make two
+ * of one room: who comes second finds it cached.
+ */
+static pthread_mutex_t load_locks[16] = {
+	PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER,
+	PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER,
+	PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER,
+	PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER,
+	PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER,
+	PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER,
+	PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER,
+	PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER,
+};
+
+static bool
+load_row(struct ctx *c, const struct room_row *row, struct room **out)
+{
+	pthread_mutex_t *lock = &load_locks[(size_t)row->nid % LEN(load_locks)];
+	const struct room_version *v = room_version(row->version);
+	struct room *r, *first, *dead;
+	bool ok;
+
+	if (v == NULL)
+		return fail(&c->err, M_UNSUPPORTED_ROOM_VERSION,
+		    "The room's version is not known here");
+	pthread_mutex_lock(lock);
+	r = cached(c, (struct str){ NULL, 0 }, row->nid);
+	if (r != NULL) {
+		pthread_mutex_unlock(lock);
+		*out = r;
+		return true;
+	}
+	r = room_alloc(row->nid, row->room_id, v);
+	ok = room_load(c, r, row);
+	if (!ok) {
+		pthread_mutex_unlock(lock);
+		room_unref(r);
+		return false;
+	}
+	pthread_mutex_lock(&cache.lock);
+	first = enter(r);
+	__atomic_add_fetch(&first->refs, 1, __ATOMIC_RELAXED);
+	dead = shrink();
+	pthread_mutex_unlock(&cache.lock);
+	pthread_mutex_unlock(lock);
+	if (first != r)
+		room_unref(r);
+	bury(dead);
+	*out = hold(c, first);
+	return true;
+}
+
+bool
+room_open(struct ctx *c, struct str id, struct room **out)
+{
+	struct room_row row;
+	bool found;
+
+	*out = cached(c, id, 0);
+	if (*out != NULL)
+		return true;
+	if (!room_row_find(c->db, c->a, id, &row, &found, &c->err))
+		return false;
+	if (!found)
+		return fail(&c->err, M_NOT_FOUND, "The room is not known here");
+	return load_row(c, &row, out);
+}
+
+bool
+room_open_nid(struct ctx *c, int64_t nid, struct room **out)
+{
+	struct room_row row;
+	bool found;
+
+	*out = cached(c, (struct str){ NULL, 0 }, nid);
+	if (*out != NULL)
+		return true;
+	if (!room_row_find_nid(c->db, c->a, nid, &row, &found, &c->err))
+		return false;
+	if (!found)
+		return fail(&c->err, M_NOT_FOUND, "The room is not known here");
+	return load_row(c, &row, out);
+}
+
+void
+room_cache_start(size_t bytes_max)
+{
+	cache.bytes_max = bytes_max;
+}
+
+void
+room_cache_stop(void)
+{
+	struct room *r;
+
+	while ((r = cache.oldest) != NULL) {
+		unlist(r);
+		room_unref(r);
+	}
+	map_done(&cache.by_id);
+	map_done(&cache.by_nid);
+	cache.by_id = cache.by_nid = (struct map){ 0 };
+	cache.bytes = 0;
+}

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* See q_event.h. */
+#include "store/q_event.h"
+
+#define COLUMNS "nid, room, seq, pos, depth, ts, type, state_key, sender," \
+	" flags, state, redacted_by, event_id, json"
+
+static const struct query insert = {
+	.name = "event.insert",
+	.sql = "INSERT INTO event (" COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6,"
+	       " $7, $8, $9, $10, $11, $12, $13, $14)",
+};
+static const struct query by_id = {
+	.name = "event.by_id",
+	.sql = "SELECT " COLUMNS " FROM event WHERE event_id = $1",
+};
+static const struct query by_nid = {
+	.name = "event.by_nid",
+	.sql = "SELECT " COLUMNS " FROM event WHERE nid = $1",
+};
+static const struct query range_back = {
+	.name = "event.range_back",
+	.sql = "SELECT " COLUMNS " FROM event WHERE room = $1 AND seq >= $2"
+	       " AND seq <= $3 ORDER BY seq DESC LIMIT $4",
+};
+static const struct query range_forward = {
+	.name = "event.range_forward",
+	.sql = "SELECT " COLUMNS " FROM event WHERE room = $1 AND seq >= $2"
+	       " AND seq <= $3 ORDER BY seq LIMIT $4",
+};
+static const struct query pos_at = {
+	.name = "event.pos_at",
+	.sql = "SELECT pos FROM event WHERE room = $1 AND seq = $2",
+};
+static const struct query last = {
+	.name = "event.last",
+	.sql = "SELECT seq, pos, depth FROM event WHERE room = $1"
+	       " AND seq IS NOT NULL ORDER BY seq DESC LIMIT 1",
+};
+static const struct query redact = {
+	.name = "event.redact",
+	.sql = "UPDATE event SET json = $2, redacted_by = $3,"
+	       " flags = flags | $4 WHERE nid = $1",
+};
+static const struct query flag = {
+	.name = "event.flag",
+	.sql = "UPDATE event SET flags = flags | $3 WHERE event_id = $1"
+	       " AND room = $2",
+};
+static const struct query near_after = {
+	.name = "event.near_after",
+	.sql = "SELECT nid FROM event WHERE room = $1 AND ts >= $2"
+	       " AND seq IS NOT NULL ORDER BY ts, seq LIMIT 1",
+};
+static const struct query near_before = {
+	.name = "event.near_before",
+	.sql = "SELECT nid FROM event WHERE room = $1 AND ts <= $2"
+	       " AND seq IS NOT NULL ORDER BY ts DESC, seq DESC LIMIT 1",
+};
+static const struct query rel_insert = {
+	.name = "relation.insert",
+	.sql = "INSERT INTO relation (event, room, parent, rel_type, type,"
+	       " sender, key, seq) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+	       " ON CONFLICT (event) DO NOTHING",
+};
+static const struct query rel_delete = {
+	.name = "relation.delete",
+	.sql = "DELETE FROM relation WHERE event = $1",
+};
+static const struct query rel_annotation = {
+	.name = "relation.annotation",
+	.sql = "SELECT 1 FROM relation WHERE parent = $1"
+	       " AND rel_type = 'm.annotation' AND type = $2 AND sender = $3"
+	       " AND key = $4 LIMIT 1",
+};
+static const struct query rel_back = {
+	.name = "relation.list_back",
+	.sql = "SELECT event, room, seq, parent, rel_type, type, sender, key"
+	       " FROM relation WHERE parent = $1"
+	       " AND ($2 = '' OR rel_type = $2) AND ($3 = '' OR type = $3)"
+	       " AND seq > $4 AND seq < $5 ORDER BY seq DESC LIMIT $6",
+};
+static const struct query rel_forward = {
+	.name = "relation.list_forward",
+	.sql = "SELECT event, room, seq, parent, rel_type, type, sender, key"
+	       " FROM relation WHERE parent = $1"
+	       " AND ($2 = '' OR rel_type = $2) AND ($3 = '' OR type = $3)"
+	       " AND seq > $4 AND seq < $5 ORDER BY seq LIMIT $6",
+};
+static const struct query txn_find = {
+	.name = "event_txn.find",
+	.sql = "SELECT event_id FROM event_txn WHERE user_id = $1"
+	       " AND device_id = $2 AND place = $3 AND txn_id = $4",
+};
+static const struct query txn_add = {
+	.name = "event_txn.add",
+	.sql = "INSERT INTO event_txn (user_id, device_id, place, txn_id,"
+	       " event_id, at_ms) VALUES ($1, $2, $3, $4, $5, $6)",
+};
+
+QUERIES(q_event, &insert, &by_id, &by_nid, &range_back, &range_forward,
+    &pos_at, &last, &redact, &flag, &near_after, &near_before, &rel_insert,
+    &rel_delete, &rel_annotation, &rel_back, &rel_forward, &txn_find,
+    &txn_add)
+
+static struct val
+v_root(const struct state_root *r)
+{
+	struct str s = state_root_bytes(r);
+
+	return s.n > 0 ? v_bytes(s) : v_null();
+}
+
+bool
+event_row_insert(struct db *db, const struct event_row *x, struct err *e)
+{
+	return db_exec(db, &insert, V(v_int(x->nid), v_int(x->room),
+	    x->seq != 0 ? v_int(x->seq) : v_null(), v_int(x->pos),
+	    v_int(x->depth), v_int(x->ts), v_str(x->type),
+	    x->is_state ? v_str(x->state_key) : v_null(), v_str(x->sender),
+	    v_int((int64_t)x->flags), v_root(&x->state),
+	    v_str_or_null(x->redacted_by), v_str(x->event_id),
+	    v_str(x->json)), e);
+}
+
+static void
+read_row(struct rows *r, struct arena *a, struct event_row *x)
+{
+	*x = (struct event_row){
+		.nid = db_int(r, 0), .room = db_int(r, 1),
+		.seq = db_int(r, 2), .pos = db_int(r, 3),
+		.depth = db_int(r, 4), .ts = db_int(r, 5),
+		.type = db_str(r, 6, a), .is_state = !db_null(r, 7),
+		.state_key = db_str(r, 7, a), .sender = db_str(r, 8, a),
+		.flags = (unsigned)db_int(r, 9),
+		.redacted_by = db_str(r, 11, a), .event_id = db_str(r, 12, a),
+		.json = db_str(r, 13, a),
+	};
+	if (!state_root_read(db_peek(r, 10), &x->state))
+		x->state = (struct state_root){ { 0 } };
+}
+
+struct take_one {
+	struct arena *a;
+	struct event_row *out;
+};
+
+static void
+take_row(struct rows *r, void *arg)
+{
+	struct take_one *t = arg;
+
+	read_row(r, t->a, t->out);
+}
+
+bool
+event_row_by_id(struct db *db, struct arena *a, struct str event_id,
+    struct event_row *out, bool *found, struct err *e)
+{
+	struct take_one t = { a, out };
+
+	return db_one(db, &by_id, V(v_str(event_id)), take_row, &t, found, e);
+}
+
+bool
+event_row_by_nid(struct db *db, struct arena *a, int64_t nid,
+    struct event_row *out, bool *found, struct err *e)
+{
+	struct take_one t = { a, out };
+
+	return db_one(db, &by_nid, V(v_int(nid)), take_row, &t, found, e);
+}
+
+bool
+event_rows_range(struct db *db, struct arena *a, int64_t room, int64_t from,
+    int64_t to, bool back, size_t max, struct event_rows *out, struct err *e)
+{
+	struct rows r;
+	size_t cap = max < 64 ? max : 64;
+
+	*out = (struct event_rows){ arena_array(a, struct event_row, cap), 0 };
+	if (!db_query(db, back ? &range_back : &range_forward, V(v_int(room),
+	    v_int(from), v_int(to), v_int((int64_t)max)), &r, e))
+		return false;
+	while (db_next(&r)) {
+		if (out->n == cap) {
+			out->at = arena_grow(a, out->at, cap * sizeof(*out->at),
+			    2 * cap * sizeof(*out->at));
+			cap *= 2;
+		}
+		read_row(&r, a, &out->at[out->n++]);
+	}
+	return db_done(&r, e);
+}
+
+static void
+take_int(struct rows *r, void *arg)
+{
+	*(int64_t *)arg = db_int(r, 0);
+}
+
+bool
+event_pos_at(struct db *db, int64_t room, int64_t seq, int64_t *pos,
+    struct err *e)
+{
+	bool found;
+
+	*pos = 0;
+	return db_one(db, &pos_at, V(v_int(room), v_int(seq)), take_int, pos,
+	    &found, e);
+}
+
+static void
+take_last(struct rows *r, void *arg)
+{
+	int64_t *at = arg;
+
+	for (int i = 0; i < 3; i++)
+		at[i] = db_int(r, i);
+}
+
+bool
+event_last_seq(struct db *db, int64_t room, int64_t *seq, int64_t *pos,
+    int64_t *depth, struct err *e)
+{
+	int64_t at[3] = { 0, 0, 0 };
+	bool found;
+
+	if (!db_one(db, &last, V(v_int(room)), take_last, at, &found, e))
+		return false;
+	*seq = at[0];
+	*pos = at[1];
+	*depth = at[2];
+	return true;
+}
+
+bool
+event_redact_row(struct db *db, int64_t nid, struct str json,
+    struct str redacted_by, unsigned bit, struct err *e)
+{
+	return db_exec(db, &redact, V(v_int(nid), v_str(json),
+	    v_str(redacted_by), v_int((int64_t)bit)), e);
+}
+
+bool
+event_flag_set(struct db *db, struct str event_id, int64_t room, unsigned bit,
+    struct err *e)
+{
+	return db_exec(db, &flag, V(v_str(event_id), v_int(room),
+	    v_int((int64_t)bit)), e);
+}
+
+bool
+event_near_ts(struct db *db, int64_t room, int64_t ts, bool back, int64_t *nid,
+    struct err *e)
+{
+	bool found;
+
+	*nid = 0;
+	return db_one(db, back ? &near_before : &near_after, V(v_int(room),
+	    v_int(ts)), take_int, nid, &found, e);
+}
+
+bool
+relation_insert(struct db *db, const struct relation_row *x, struct err *e)
+{
+	return db_exec(db, &rel_insert, V(v_int(x->event), v_int(x->room),
+	    v_str(x->parent), v_str(x->rel_type), v_str(x->type),
+	    v_str(x->sender), v_str(x->key), v_int(x->seq)), e);
+}
+
+bool
+relation_delete(struct db *db, int64_t event, struct err *e)
+{
+	return db_exec(db, &rel_delete, V(v_int(event)), e);
+}
+
+bool
+annotation_exists(struct db *db, const struct relation_row *x, bool *exists,
+    struct err *e)
+{
+	int64_t one;
+
+	return db_one(db, &rel_annotation, V(v_str(x->parent), v_str(x->type),
+	    v_str(x->sender), v_str(x->key)), take_int, &one, exists, e);
+}
+
+bool
+relation_list(struct db *db, struct arena *a, struct str parent,
+    struct str rel_type, struct str type, int64_t after, int64_t before,
+    bool back, size_t max, struct relation_row **out, size_t *n,
+    struct err *e)
+{
+	struct relation_row *at = arena_array(a, struct relation_row, max);
+	struct rows r;
+	size_t count = 0;
+
+	if (!db_query(db, back ? &rel_back : &rel_forward, V(v_str(parent),
+	    v_str(rel_type), v_str(type), v_int(after), v_int(before),
+	    v_int((int64_t)max)), &r, e))
+		return false;
+	while (count < max && db_next(&r))
+		at[count++] = (struct relation_row){
+			.event = db_int(&r, 0), .room = db_int(&r, 1),
+			.seq = db_int(&r, 2), .parent = db_str(&r, 3, a),
+			.rel_type = db_str(&r, 4, a), .type = db_str(&r, 5, a),
+			.sender = db_str(&r, 6, a), .key = db_str(&r, 7, a),
+		};
+	*out = at;
+	*n = count;
+	return db_done(&r, e);
+}
+
+struct take_text {
+	struct arena *a;
+	struct str *out;
+};
+
+static void
+take_str(struct rows *r, void *arg)
+{
+	struct take_text *t = arg;
+
+	*t->out = db_str(r, 0, t->a);
+}
+
+bool
+event_txn_find(struct db *db, struct arena *a, struct str user,
+    struct str device, struct str place, struct str txn, struct str *event_id,
+    struct err *e)
+{
+	struct take_text t = { a, event_id };
+	bool found;
+
+	*event_id = (struct str){ NULL, 0 };
+	return db_one(db, &txn_find, V(v_str(user), v_str(device),
+	    v_str(place), v_str(txn)), take_str, &t, &found, e);
+}
+
+bool
+event_txn_add(struct db *db, struct str user, struct str device,
+    struct str place, struct str txn, struct str event_id, int64_t now_ms,
+    struct err *e)
+{
+	return db_exec(db, &txn_add, V(v_str(user), v_str(device),
+	    v_str(place), v_str(txn), v_str(event_id), v_int(now_ms)), e);
+}

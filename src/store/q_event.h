@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* Queries on tables event, relation and event_txn. */
+#ifndef STORE_Q_EVENT_H
+#define STORE_Q_EVENT_H
+
+#include "store/statetree.h"
+
+struct event_row {
+	int64_t nid, room, seq, pos, depth, ts;
+	unsigned flags;
+	struct str event_id, type, state_key, sender, redacted_by, json;
+	bool is_state;
+	struct state_root state;
+};
+
+/* A list of rows in an arena. */
+struct event_rows {
+	struct event_row *at;
+	size_t n;
+};
+
+bool event_row_insert(struct db *db, const struct event_row *x, struct err *e) MUST_CHECK;
+bool event_row_by_id(struct db *db, struct arena *a, struct str event_id, struct event_row *out, bool *found, struct err *e) MUST_CHECK;
+bool event_row_by_nid(struct db *db, struct arena *a, int64_t nid, struct event_row *out, bool *found, struct err *e) MUST_CHECK;
+/* seq in [from, to], newest first when back, at most max. */
+bool event_rows_range(struct db *db, struct arena *a, int64_t room, int64_t from, int64_t to, bool back, size_t max,
+    struct event_rows *out, struct err *e) MUST_CHECK;
+/* pos of the event at that seq; 0: none. */
+bool event_pos_at(struct db *db, int64_t room, int64_t seq, int64_t *pos, struct err *e) MUST_CHECK;
+bool event_last_seq(struct db *db, int64_t room, int64_t *seq, int64_t *pos, int64_t *depth, struct err *e) MUST_CHECK;
+/* Puts the redacted text in place and names the redaction. */
+bool event_redact_row(struct db *db, int64_t nid, struct str json, struct str redacted_by, unsigned flag, struct err *e) MUST_CHECK;
+bool event_flag_set(struct db *db, struct str event_id, int64_t room, unsigned flag, struct err *e) MUST_CHECK;
+/* The event nearest to ts: at or after it, or, when back, at or before. nid 0: none. */
+bool event_near_ts(struct db *db, int64_t room, int64_t ts, bool back, int64_t *nid, struct err *e) MUST_CHECK;
+
+struct relation_row {
+	int64_t event, room, seq;
+	struct str parent, rel_type, type, sender, key;
+};
+bool relation_insert(struct db *db, const struct relation_row *x, struct err *e) MUST_CHECK;
+bool relation_delete(struct db *db, int64_t event, struct err *e) MUST_CHECK;
+bool annotation_exists(struct db *db, const struct relation_row *x, bool *exists, struct err *e) MUST_CHECK;
+/* Relations of a parent; rel_type and type empty: any. seq in (after, before) in the direction asked, at most max. */
+bool relation_list(struct db *db, struct arena *a, struct str parent, struct str rel_type, struct str type,
+    int64_t after, int64_t before, bool back, size_t max, struct relation_row **out, size_t *n, struct err *e) MUST_CHECK;
+
+bool event_txn_find(struct db *db, struct arena *a, struct str user, struct str device, struct str place, struct str txn,
+    struct str *event_id, struct err *e) MUST_CHECK;	/* empty: not there */
+bool event_txn_add(struct db *db, struct str user, struct str device, struct str place, struct str txn,
+    struct str event_id, int64_t now_ms, struct err *e) MUST_CHECK;
+
+#endif
