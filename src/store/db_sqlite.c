@@ -83,7 +83,7 @@ set_up(const struct sq_store *s, sqlite3 *h, bool writer, struct err *e)
 	}
 	return simple(h, "PRAGMA journal_mode = WAL", e) &&
 	    simple(h, s->sync ? "PRAGMA synchronous = FULL"
-	        : "PRAGMA synchronous = NORMAL", e) &&
+	    : "PRAGMA synchronous = NORMAL", e) &&
 	    simple(h, "PRAGMA journal_size_limit = 67108864", e) &&
 	    simple(h, "PRAGMA cache_size = -32768", e) &&
 	    simple(h, "PRAGMA wal_autocheckpoint = 0", e);

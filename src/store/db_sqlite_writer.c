@@ -123,7 +123,7 @@ job_take(struct sq_store *sq)
 
 /* Transactions */
 
-/* After the last answer nothing of a job may be touched: it is on its waiter's stack. */
+/* An answered job is gone: it was on the stack of who waited. */
 static void
 group_answer(struct group *g)
 {

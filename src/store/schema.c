@@ -20,8 +20,8 @@
 static const struct query create = {
 	.name = "migration.create",
 	.sql = "CREATE TABLE IF NOT EXISTS migration ("
-	       " name TEXT PRIMARY KEY, hash TEXT NOT NULL,"
-	       " at_ms BIGINT NOT NULL)",
+	    " name TEXT PRIMARY KEY, hash TEXT NOT NULL,"
+	    " at_ms BIGINT NOT NULL)",
 };
 
 static const struct query list_all = {

@@ -61,7 +61,7 @@ static const struct query secret_get = {
 static const struct query secret_add = {
 	.name = "statetree.secret_add",
 	.sql = "INSERT INTO meta (key, val) VALUES ('statetree_secret', $1)"
-	       " ON CONFLICT (key) DO NOTHING",
+	    " ON CONFLICT (key) DO NOTHING",
 };
 
 static const struct query node_get = {
@@ -72,7 +72,7 @@ static const struct query node_get = {
 static const struct query node_add = {
 	.name = "statetree.node_add",
 	.sql = "INSERT INTO state_node (id, body) VALUES ($1, $2)"
-	       " ON CONFLICT (id) DO NOTHING",
+	    " ON CONFLICT (id) DO NOTHING",
 };
 
 QUERIES(statetree, &secret_get, &secret_add, &node_get, &node_add)

@@ -26,7 +26,7 @@ static const struct query reserve_get = {
 static const struct query reserve_set = {
 	.name = "stream.reserve_set",
 	.sql = "INSERT INTO meta (key, val) VALUES ('stream_reserved', $1)"
-	       " ON CONFLICT (key) DO UPDATE SET val = excluded.val",
+	    " ON CONFLICT (key) DO UPDATE SET val = excluded.val",
 };
 
 QUERIES(stream, &reserve_get, &reserve_set)
@@ -47,12 +47,13 @@ struct told {
 
 static struct {
 	pthread_mutex_t lock;
-	struct arena *a;		/* of the lists' members; used ones are kept */
+	struct arena *a;		/* of the lists' members, which are reused */
 	int64_t given;			/* the greatest position given out */
 	int64_t reserved;		/* committed to the store */
 	int64_t now;			/* written under lock, read by all */
-	struct stream_flight *first, *last, *free;	/* by first, ascending */
-	struct told *told, *told_last, *told_free;	/* by pos, ascending */
+	/* Both by position, ascending. */
+	struct stream_flight *first, *last, *free;
+	struct told *told, *told_last, *told_free;
 	bool telling;			/* a thread runs told() */
 } st = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
