@@ -241,9 +241,13 @@ cache_one(struct job *j, struct pending *p)
 	if (p->stored == NULL)
 		return false;
 	sev_hold(c, p->stored);
-	if (relation_of(&p->ev, &rel) && event_row_by_id(c->db, c->a,
-	    rel.parent, &row, &found, &c->err) && found)
-		evcache_flag(row.nid, EVENT_F_RELATED);
+	if (relation_of(&p->ev, &rel)) {
+		/* A parent that can't be read now is not in the cache either. */
+		if (event_row_by_id(c->db, c->a, rel.parent, &row, &found,
+		    &c->err) && found)
+			evcache_flag(row.nid, EVENT_F_RELATED);
+		err_clear(&c->err);
+	}
 	if (p->redacts == NULL)
 		return true;
 	extra = (struct evcache_extra){ .replaces = p->redacts->replaces };

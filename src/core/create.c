@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * Making rooms: the events in the order the specification gives, one batch,
+ * one transaction. A room of version 12 is named by its create event, so that
+ * is built first.
+ */
+#include "core/create.h"
+
+#include "base/clock.h"
+#include "base/conf.h"
+#include "core/alias.h"
+#include "core/member.h"
+#include "core/send_batch.h"
+#include "room/ids.h"
+
+#define EVENTS_MAX 300
+
+/* What is being made. */
+struct making {
+	struct ctx *c;
+	const struct create *cr;
+	struct batch b;
+	struct room *r;
+};
+
+static bool
+add(struct making *m, struct str type, struct str key, struct json content)
+{
+	struct send s = { .type = type, .is_state = true, .state_key = key,
+	    .content = content };
+
+	if (m->b.n == m->b.max)
+		return fail(&m->c->err, M_INVALID_PARAM,
+		    "A room can begin with at most %d events", EVENTS_MAX);
+	return batch_add(&m->b, &s);
+}
+
+/* One string member: {"key": value}. */
+static bool
+add_text(struct making *m, struct str type, struct str key, struct str value)
+{
+	struct json content = json_new_obj();
+
+	json_set(m->c->a, &content, key, json_of_str(value));
+	return add(m, type, S(""), content);
+}
+
+/* A trusted room's invited people are creators too, from version 12 on. */
+static void
+add_creators(struct making *m, struct json *content)
+{
+	const struct create *cr = m->cr;
+	const struct json *given = json_get_arr(content,
+	    S("additional_creators"));
+	struct json list = given != NULL ? json_copy(m->c->a, given)
+	    : json_new_arr();
+
+	if (cr->preset != PRESET_TRUSTED || cr->ninvite == 0 ||
+	    !cr->v->creators_have_infinite_power)
+		return;
+	for (size_t i = 0; i < cr->ninvite; i++) {
+		bool there = false;
+
+		for (uint32_t k = 0; k < list.n; k++)
+			there = there || (list.at[k].type == JSON_STR &&
+			    str_eq(list.at[k].s, cr->invite[i]));
+		if (!there)
+			json_push(m->c->a, &list, json_of_str(cr->invite[i]));
+	}
+	json_set(m->c->a, content, S("additional_creators"), list);
+}
+
+static bool
+add_create(struct making *m)
+{
+	const struct create *cr = m->cr;
+	struct json content = cr->creation_content != NULL
+	    ? json_copy(m->c->a, cr->creation_content) : json_new_obj();
+
+	json_set(m->c->a, &content, S("room_version"),
+	    json_of_str(cr->v->name));
+	json_del(&content, S("creator"));
+	if (!cr->v->implicit_creator)
+		json_set(m->c->a, &content, S("creator"),
+		    json_of_str(m->c->who.user));
+	add_creators(m, &content);
+	if (!add(m, S("m.room.create"), S(""), content))
+		return false;
+	m->r = room_alloc(0, m->b.p[0].ev.room, cr->v);
+	m->b.r = m->r;
+	return true;
+}
+
+static bool
+add_creator_join(struct making *m)
+{
+	struct json content;
+
+	return member_content(m->c, m->c->who.user, S("join"), &content) &&
+	    add(m, S("m.room.member"), m->c->who.user, content);
+}
+
+static void
+set_level(struct making *m, struct json *obj, struct str key, int64_t level)
+{
+	json_set(m->c->a, obj, key, json_of_int(level));
+}
+
+/* The users map of the default power levels. */
+static struct json
+default_users(struct making *m)
+{
+	const struct create *cr = m->cr;
+	struct json users = json_new_obj();
+
+	if (cr->v->creators_have_infinite_power)
+		return users;
+	set_level(m, &users, m->c->who.user, 100);
+	for (size_t i = 0; cr->preset == PRESET_TRUSTED && i < cr->ninvite; i++)
+		set_level(m, &users, cr->invite[i], 100);
+	return users;
+}
+
+static bool
+add_power(struct making *m)
+{
+	const struct create *cr = m->cr;
+	struct json levels = json_new_obj(), events = json_new_obj();
+	struct json rooms = json_new_obj();
+	int64_t top = cr->v->creators_have_infinite_power ? 150 : 100;
+
+	set_level(m, &events, S("m.room.avatar"), 50);
+	set_level(m, &events, S("m.room.canonical_alias"), 50);
+	set_level(m, &events, S("m.room.encryption"), 100);
+	set_level(m, &events, S("m.room.history_visibility"), 100);
+	set_level(m, &events, S("m.room.name"), 50);
+	set_level(m, &events, S("m.room.power_levels"), 100);
+	set_level(m, &events, S("m.room.server_acl"), 100);
+	set_level(m, &events, S("m.room.tombstone"), top);
+	set_level(m, &rooms, S("room"), 50);
+	set_level(m, &levels, S("ban"), 50);
+	json_set(m->c->a, &levels, S("events"), events);
+	set_level(m, &levels, S("events_default"), 0);
+	set_level(m, &levels, S("invite"), cr->preset == PRESET_PUBLIC ? 0
+	    : 50);
+	set_level(m, &levels, S("kick"), 50);
+	json_set(m->c->a, &levels, S("notifications"), rooms);
+	set_level(m, &levels, S("redact"), 50);
+	set_level(m, &levels, S("state_default"), 50);
+	json_set(m->c->a, &levels, S("users"), default_users(m));
+	set_level(m, &levels, S("users_default"), 0);
+	for (uint32_t i = 0; cr->power_override != NULL &&
+	    i < cr->power_override->n; i++)
+		json_set(m->c->a, &levels, cr->power_override->m[i].key,
+		    cr->power_override->m[i].val);
+	return add(m, S("m.room.power_levels"), S(""), levels);
+}
+
+/* Is that place among the initial state that the client gave? */
+static bool
+is_given(const struct making *m, struct str type)
+{
+	const struct json *list = m->cr->initial_state;
+
+	for (uint32_t i = 0; list != NULL && i < list->n; i++)
+		if (str_eq(json_str(&list->at[i], S("type")), type) &&
+		    json_str(&list->at[i], S("state_key")).n == 0)
+			return true;
+	return false;
+}
+
+static bool
+add_preset(struct making *m)
+{
+	bool open = m->cr->preset == PRESET_PUBLIC;
+
+	if (!is_given(m, S("m.room.join_rules")) &&
+	    !add_text(m, S("m.room.join_rules"), S("join_rule"),
+	    open ? S("public") : S("invite")))
+		return false;
+	if (!is_given(m, S("m.room.history_visibility")) &&
+	    !add_text(m, S("m.room.history_visibility"),
+	    S("history_visibility"), S("shared")))
+		return false;
+	if (!is_given(m, S("m.room.guest_access")) && !add_text(m,
+	    S("m.room.guest_access"), S("guest_access"),
+	    open ? S("forbidden") : S("can_join")))
+		return false;
+	if (open || !conf_get()->room_encrypt_private ||
+	    is_given(m, S("m.room.encryption")))
+		return true;
+	return add_text(m, S("m.room.encryption"), S("algorithm"),
+	    S("m.megolm.v1.aes-sha2"));
+}
+
+static bool
+add_initial(struct making *m)
+{
+	const struct json *list = m->cr->initial_state;
+
+	for (uint32_t i = 0; list != NULL && i < list->n; i++) {
+		const struct json *x = &list->at[i];
+		const struct json *content = json_get_obj(x, S("content"));
+		struct str type;
+
+		if (!json_get_str(x, S("type"), &type) || content == NULL)
+			return fail(&m->c->err, M_BAD_JSON, "An entry of "
+			    "initial_state needs a type and a content");
+		if (str_eq(type, S("m.room.create")) ||
+		    str_eq(type, S("m.room.member")))
+			return fail(&m->c->err, M_INVALID_ROOM_STATE,
+			    STR_FMT " cannot be in initial_state",
+			    STR_ARG(type));
+		if (!add(m, type, json_str(x, S("state_key")), *content))
+			return false;
+	}
+	return true;
+}
+
+static bool
+add_names(struct making *m)
+{
+	const struct create *cr = m->cr;
+	struct json topic = json_new_obj(), block = json_new_obj();
+	struct json list = json_new_arr(), part = json_new_obj();
+
+	if (cr->name.n > 0 && !add_text(m, S("m.room.name"), S("name"),
+	    cr->name))
+		return false;
+	if (cr->topic.n == 0)
+		return true;
+	json_set(m->c->a, &part, S("body"), json_of_str(cr->topic));
+	json_push(m->c->a, &list, part);
+	json_set(m->c->a, &block, S("m.text"), list);
+	json_set(m->c->a, &topic, S("m.topic"), block);
+	json_set(m->c->a, &topic, S("topic"), json_of_str(cr->topic));
+	return add(m, S("m.room.topic"), S(""), topic);
+}
+
+static bool
+add_invites(struct making *m)
+{
+	for (size_t i = 0; i < m->cr->ninvite; i++) {
+		struct json content;
+
+		if (!server_is_local(m->cr->invite[i]))
+			return fail(&m->c->err, M_FORBIDDEN, "Users of other "
+			    "servers cannot be invited: this server does not "
+			    "federate yet");
+		if (!member_content(m->c, m->cr->invite[i], S("invite"),
+		    &content))
+			return false;
+		if (m->cr->is_direct)
+			json_set(m->c->a, &content, S("is_direct"),
+			    json_of_bool(true));
+		if (!add(m, S("m.room.member"), m->cr->invite[i], content))
+			return false;
+	}
+	return true;
+}
+
+static bool
+build(struct making *m)
+{
+	return add_create(m) && add_creator_join(m) && add_power(m) &&
+	    (m->cr->alias.n == 0 || add_text(m, S("m.room.canonical_alias"),
+	    S("alias"), m->cr->alias)) &&
+	    add_preset(m) && add_initial(m) && add_names(m) && add_invites(m);
+}
+
+static bool
+check_alias(struct ctx *c, struct str alias)
+{
+	struct alias_row row;
+	bool taken;
+
+	if (alias.n == 0)
+		return true;
+	if (!alias_find(c->db, c->a, alias, &row, &taken, &c->err))
+		return false;
+	return !taken || fail(&c->err, M_ROOM_IN_USE,
+	    "The alias " STR_FMT " is taken", STR_ARG(alias));
+}
+
+bool
+room_create(struct ctx *c, const struct create *cr, struct room **out)
+{
+	/* Only for the room id of versions that give one. */
+	struct str id = cr->v->room_id_is_create_hash ? (struct str){ NULL, 0 }
+	    : str_fmt(c->a, "!" STR_FMT ":" STR_FMT,
+	    STR_ARG(random_text(c->a, 18)), STR_ARG(server_get()->name));
+	struct room *blank = room_alloc(0, id, cr->v);
+	struct making m = { .c = c, .cr = cr };
+	bool ok;
+
+	batch_init(&m.b, c, blank, cr->v, EVENTS_MAX);
+	ok = check_alias(c, cr->alias) && build(&m) &&
+	    persist_events(c, m.r, m.b.p, m.b.n);
+	room_unref(blank);
+	if (!ok) {
+		room_unref(m.r);
+		return false;
+	}
+	room_unref(m.r);		/* the cache has its own */
+	if (!room_open(c, m.b.p[0].ev.room, out))
+		return false;
+	if (cr->alias.n > 0 && !alias_create(c, *out, cr->alias))
+		return false;
+	return !cr->published || room_publish(c, *out, true);
+}
