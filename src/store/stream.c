@@ -47,7 +47,7 @@ struct told {
 
 static struct {
 	pthread_mutex_t lock;
-	struct arena *a;		/* of the lists' members, which are reused */
+	struct arena *a;		/* of what the lists hold */
 	int64_t given;			/* the greatest position given out */
 	int64_t reserved;		/* committed to the store */
 	int64_t now;			/* written under lock, read by all */
