@@ -141,8 +141,8 @@ add_power(struct making *m)
 	set_level(m, &levels, S("ban"), 50);
 	json_set(m->c->a, &levels, S("events"), events);
 	set_level(m, &levels, S("events_default"), 0);
-	set_level(m, &levels, S("invite"), cr->preset == PRESET_PUBLIC ? 0
-	    : 50);
+	set_level(m, &levels, S("invite"), cr->preset == PRESET_PUBLIC ? 50
+	    : 0);
 	set_level(m, &levels, S("kick"), 50);
 	json_set(m->c->a, &levels, S("notifications"), rooms);
 	set_level(m, &levels, S("redact"), 50);

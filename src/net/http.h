@@ -20,8 +20,8 @@ struct http_server;
 struct http_req;		/* opaque; counted references */
 
 enum http_method {
-	HTTP_OTHER, HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_PUT, HTTP_DELETE,
-	HTTP_OPTIONS, HTTP_PATCH
+	METHOD_OTHER, METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_PUT,
+	METHOD_DELETE, METHOD_OPTIONS, METHOD_PATCH
 };
 
 struct http_header {
@@ -110,6 +110,7 @@ bool http_reload_tls(struct http_server *s, const char *cert, const char *key, s
  */
 void http_stop(struct http_server *s);
 bool http_stopping(const struct http_server *s);
+bool http_req_stopping(const struct http_req *rq);	/* of the request's server */
 
 const struct http_view *http_view(const struct http_req *rq);
 /* The value of the first header of that name, or empty. */
