@@ -21,6 +21,7 @@
 #define GROUP_US 4000
 #define CHECKPOINT_FRAMES 4000		/* 4 KiB each */
 #define RESTART_FRAMES (16 * CHECKPOINT_FRAMES)
+#define RESTART_WAIT_MS 100
 
 /* What runs in one transaction. */
 struct group {
@@ -60,8 +61,8 @@ wal_hook(void *arg, sqlite3 *h, const char *name, int frames)
 
 /*
  * Copies the log into the database every CHECKPOINT_FRAMES, as far as readers
- * let it, without waiting for them. A log that grows because there is always a
- * reader is one day emptied while they wait, 5 s at most.
+ * let it, without waiting for them. A log that grows because there is always
+ * some reader is one day emptied while they all wait, for a moment.
  */
 static void
 checkpoint(struct sq_store *sq)
@@ -294,6 +295,7 @@ sq_writer_start(struct store *s, struct err *e)
 		return false;
 	sq->checkpoint_at = CHECKPOINT_FRAMES;
 	sqlite3_wal_hook(sq->writer->h, wal_hook, sq);
+	sqlite3_busy_timeout(sq->writer->h, RESTART_WAIT_MS);
 	sq->last = &sq->first;
 	pthread_mutex_init(&sq->lock, NULL);
 	pthread_cond_init(&sq->queued, NULL);

@@ -147,27 +147,43 @@ comes_last(const struct job *j, const struct migration *m, struct err *e)
 	return true;
 }
 
-/* Puts the database's word for binary columns in place of BYTES. */
-static char *
-dialect(const struct job *j)
+/* A word of the files and each database's own. */
+static const struct word {
+	struct str file, sqlite, pg;
+} words[] = {
+	{ S_INIT(" BYTES"), S_INIT(" BLOB"), S_INIT(" BYTEA") },
+	/* As INTEGER it is the row's own number, and needs no index. */
+	{ S_INIT(" BIGINT PRIMARY KEY"), S_INIT(" INTEGER PRIMARY KEY"),
+	    S_INIT(" BIGINT PRIMARY KEY") },
+};
+
+static struct str
+replace(const struct job *j, struct str rest, const struct word *w)
 {
-	struct str rest = str_n(j->m->sql, j->m->n), word = S(" BYTES");
 	struct buf b;
 	ptrdiff_t at;
 
-	buf_init(&b, j->a, j->m->n * 2 + 64);
-	while ((at = str_find_str(rest, word)) >= 0) {
-		struct str after = str_from(rest, (size_t)at + word.n);
+	buf_init(&b, j->a, rest.n * 2 + 64);
+	while ((at = str_find_str(rest, w->file)) >= 0) {
+		struct str after = str_from(rest, (size_t)at + w->file.n);
+		bool longer = after.n > 0 && isalnum((unsigned char)*after.p);
 
 		buf_str(&b, str_sub(rest, 0, (size_t)at));
-		if (after.n > 0 && isalnum((unsigned char)after.p[0]))
-			buf_str(&b, word);
-		else
-			buf_c(&b, j->sqlite ? " BLOB" : " BYTEA");
+		buf_str(&b, longer ? w->file : j->sqlite ? w->sqlite : w->pg);
 		rest = after;
 	}
 	buf_str(&b, rest);
-	return str_cz(j->a, buf_view(&b));
+	return buf_view(&b);
+}
+
+static char *
+dialect(const struct job *j)
+{
+	struct str text = str_n(j->m->sql, j->m->n);
+
+	for (size_t i = 0; i < LEN(words); i++)
+		text = replace(j, text, &words[i]);
+	return str_cz(j->a, text);
 }
 
 static bool
