@@ -11,6 +11,7 @@
 #include <crypt.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <pthread.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,13 @@
 
 static EVP_MD *md_sha256;
 static _Thread_local EVP_MD_CTX *thread_ctx;
+static pthread_key_t thread_end;	/* frees it */
+
+static void
+ctx_free(void *ctx)
+{
+	EVP_MD_CTX_free(ctx);
+}
 
 void
 crypto_start(void)
@@ -29,7 +37,7 @@ crypto_start(void)
 	if (sodium_init() < 0)
 		abort();
 	md_sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-	if (md_sha256 == NULL)
+	if (md_sha256 == NULL || pthread_key_create(&thread_end, ctx_free) != 0)
 		abort();
 }
 
@@ -38,8 +46,10 @@ sha256(struct str data, uint8_t out[SHA256_BYTES])
 {
 	if (md_sha256 == NULL)
 		crypto_start();
-	if (thread_ctx == NULL)
+	if (thread_ctx == NULL) {
 		thread_ctx = EVP_MD_CTX_new();
+		pthread_setspecific(thread_end, thread_ctx);
+	}
 	if (thread_ctx == NULL ||
 	    EVP_DigestInit_ex2(thread_ctx, md_sha256, NULL) != 1 ||
 	    EVP_DigestUpdate(thread_ctx, data.n ? data.p : "", data.n) != 1 ||
