@@ -232,6 +232,28 @@ the_reserve_is_raised_in_time(void **state)
 	fix_close(&f);
 }
 
+static void
+a_raise_that_was_rolled_back_does_not_count(void **state)
+{
+	struct take t = { .n = 60000, .refuse = true };	/* over half of it */
+	struct stream_tx tx = { 0 };
+	struct fix f;
+	int64_t pos = 0;
+
+	(void)state;
+	open_stream(&f);
+	assert_false(db_transact(f.db, take_body, &t, &f.e));
+	stream_end(&t.tx, NULL, NULL);
+	while (pos < 105000) {		/* past what was reserved at first */
+		OK(&f, stream_next_memory(f.db, &tx, &pos, &f.e));
+		stream_end(&tx, NULL, NULL);
+	}
+	fix_again(&f);
+	OK(&f, stream_start(f.db, &f.e));
+	assert_true(stream_now() >= pos);
+	fix_close(&f);
+}
+
 /* Threads */
 
 #define NTHREADS 6
@@ -313,6 +335,7 @@ main(void)
 		cmocka_unit_test(without_positions_telling_is_all),
 		cmocka_unit_test(a_restart_gives_no_position_twice),
 		cmocka_unit_test(the_reserve_is_raised_in_time),
+		cmocka_unit_test(a_raise_that_was_rolled_back_does_not_count),
 		cmocka_unit_test(threads_hear_all_news_in_order),
 	};
 
