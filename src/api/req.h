@@ -8,6 +8,7 @@
 
 #include "api/route.h"
 #include "base/enc.h"
+#include "base/jsonw.h"
 #include "core/ctx.h"
 #include "guard/seen.h"
 #include "room/filter.h"
@@ -25,13 +26,12 @@ struct req {
 	size_t nquery;
 	struct json body;		/* an object, unless F_NO_BODY / F_UPLOAD */
 	bool has_body;
-	struct http_res res;
-	struct jsonw_holder *w;
+	struct http_res res;		/* the reply while it is being made */
+	struct jsonw w;
 	struct seen seen;
 	bool replied;			/* the handler closed its reply */
 	bool parked;			/* the handler asked to wait: see req_park */
 	int64_t park_ms;
-	struct waiter *waiter;
 	int64_t began_us;
 };
 
@@ -65,7 +65,11 @@ bool body_opt_arr(struct req *rq, const char *key, size_t max, const struct json
  * stop. Use: rq->waiter = wait_begin(...); look for news; none: return req_park(rq, ms).
  */
 bool req_wait(struct req *rq);			/* registers the waiter for the actor, before the look */
+/* Ends what req_wait began; by the frame. */
+void req_wait_end(struct http_req *http);
 bool req_park(struct req *rq, int64_t ms);
+/* The server is stopping: long polls answer at once. */
+bool req_stopping(struct req *rq);
 /* Milliseconds of `timeout` that are left, counted from the first run; 0 when over or stopping. */
 int64_t req_time_left(struct req *rq, int64_t timeout_ms);
 

@@ -25,6 +25,7 @@ bool res_redirect(struct req *rq, struct str location) MUST_CHECK;
 /* How one event is shown. */
 struct res_event_opt {
 	bool room_id;			/* with room_id (not in /sync's rooms) */
+	bool state;			/* part of a room's state: noted by count, not event by event */
 	bool stripped;			/* invite and knock state: type, state_key, sender, content only */
 	struct str bundle;		/* JSON object for unsigned.m.relations, or empty */
 	struct str membership;		/* unsigned.membership of the reader at the event, or empty */

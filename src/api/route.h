@@ -55,18 +55,20 @@ struct route {
 };
 
 const struct route *routes_all(size_t *n);
-/* Builds the trie; duplicate or ambiguous patterns are a bug (assert). */
+/* Sorts the table for look-up; duplicate patterns are a bug (assert). */
 void routes_start(void);
 /*
  * Finds the row. *known: the path exists for another method (405), or, false
- * with a NULL result, not at all (404). Parameters are percent-decoded into rq's arena later.
+ * with a NULL result, not at all (404). params: the raw parts of the path that
+ * stand for {names}, in order.
  */
 const struct route *route_find(enum http_method m, struct str path, struct str *params, size_t *nparams, bool *known);
 
-/* net/http.h's callbacks. */
-struct api;
-struct api *api_start(struct err *e);			/* worker pool, routes, limits */
-void api_stop(struct api *api);
-struct http_app api_app(struct api *api);
+/* net/http.h's callbacks, and the workers behind them. */
+bool api_start(struct err *e) MUST_CHECK;
+void api_stop(void);			/* after http_stop */
+struct http_app api_app(void);
+/* The listener whose callers are administrators by the socket's own rights. */
+#define LISTENER_ADMIN 0
 
 #endif

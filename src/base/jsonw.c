@@ -169,3 +169,9 @@ jsonw_json(struct jsonw *w, const char *key, const struct json *v)
 	before(w, key);
 	json_write(w->b, v);
 }
+
+void
+jsonw_splice(struct jsonw *w, const char *key)
+{
+	before(w, key);
+}

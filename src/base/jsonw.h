@@ -30,6 +30,8 @@ void jsonw_bool(struct jsonw *w, const char *key, bool v);
 void jsonw_null(struct jsonw *w, const char *key);
 /* text must be one whole JSON value. */
 void jsonw_raw(struct jsonw *w, const char *key, struct str text);
+/* Begins a value that the caller writes to the buffer himself: one whole JSON value. */
+void jsonw_splice(struct jsonw *w, const char *key);
 void jsonw_json(struct jsonw *w, const char *key, const struct json *v);
 
 #endif

@@ -29,8 +29,12 @@ bool devicelist_changes(struct ctx *c, struct str user, int64_t from, int64_t up
 /* The user's devices or keys changed: in a transaction's body. */
 struct stream_tx;
 bool devicelist_bump(struct db *db, struct stream_tx *tx, struct str user, struct err *e) MUST_CHECK;
-/* After the commit: wakes those who share rooms. */
-void devicelist_tell(struct str user, int64_t pos);
+/* After the commit (tx zeroed: nothing happened): ends the positions and wakes the user and those who share rooms. */
+void devicelist_end(struct stream_tx *tx, struct str user);
+/* A device is gone: its keys and messages too. In a transaction's body. */
+bool e2ee_device_removed(struct db *db, struct str user, struct str device, struct err *e) MUST_CHECK;
+/* What memory knows of the user's keys and messages is asked anew. */
+void e2ee_forget_user(struct str user);
 
 struct otk_count {
 	struct str algorithm;

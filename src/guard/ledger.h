@@ -2,7 +2,7 @@
 /*
  * The record of what was disclosed: an append-only file of lines, each bound to
  * the one before it by its hash, written by one thread and on disk before the
- * reply leaves. Many replies share one write (group commit, bounded delay).
+ * reply leaves. Replies that come while the disk works share its next write.
  *
  * threads: ledger_commit from all; `done` runs on the ledger's thread.
  */
@@ -15,7 +15,6 @@
 struct ledger_conf {
 	struct str dir;			/* data.dir/ledger */
 	bool sync;
-	int64_t max_delay_ms;
 };
 
 /* Checks the last file's chain; a damaged tail is set aside with an alarm in the log and a new file begins. */

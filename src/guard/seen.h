@@ -41,6 +41,8 @@ void seen_init(struct seen *s, struct arena *a);
 void seen_reset(struct seen *s);
 /* One event of a room's timeline; merges with the last range when seq follows it (either way). */
 void seen_event(struct seen *s, struct str room_id, int64_t seq);
+/* One event of a room's state; those of one room that follow each other become one item with count, least and greatest nid. */
+void seen_state(struct seen *s, struct str room_id, int64_t nid);
 void seen_add(struct seen *s, enum seen_kind kind, struct str object, int64_t first, int64_t last, int64_t count, int64_t bytes);
 struct str seen_kind_name(enum seen_kind k);
 

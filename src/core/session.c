@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* See session.h. The memory of tokens is session_cache.c. */
+#include "core/session.h"
+
+#include "base/clock.h"
+#include "core/e2ee.h"
+#include "core/notify.h"
+#include "core/session_cache.h"
+#include "crypto/digest.h"
+#include "store/stream.h"
+
+#define TOKEN_LETTERS 43		/* 256 bits of [A-Za-z0-9] */
+#define SEEN_EVERY_MS 60000
+
+static bool
+unknown(struct ctx *c, bool soft)
+{
+	fail(&c->err, M_UNKNOWN_TOKEN, soft ? "The access token has expired"
+	    : "The access token is not known");
+	c->err.soft_logout = soft;
+	return false;
+}
+
+bool
+session_find(struct ctx *c, struct str token, struct session *out)
+{
+	struct str hash = sha256_raw(c->a, token);
+	struct access_found row;
+	bool found;
+
+	if (!session_cache_get(c->a, hash, out)) {
+		if (!access_find(c->db, c->a, hash, &row, &found, &c->err))
+			return false;
+		if (!found)
+			return unknown(c, false);
+		*out = (struct session){
+			.user = row.t.user_id, .device = row.t.device_id,
+			.family = row.t.family, .expires_ms = row.t.expires_ms,
+			.admin = row.account.admin,
+			.locked = row.account.locked,
+			.suspended = row.account.suspended,
+			.deactivated = row.account.deactivated,
+			.guest = str_eq(row.account.kind, S("guest")),
+		};
+		session_cache_put(hash, out);
+	}
+	if (out->deactivated)
+		return unknown(c, false);
+	if (out->expires_ms != 0 && out->expires_ms <= c->now_ms)
+		return unknown(c, true);
+	return true;
+}
+
+/* A new pair of tokens for a sign-in. */
+struct issue {
+	struct ctx *c;
+	const struct login *l;
+	struct tokens *out;
+	int64_t family;
+	bool fresh_device;
+	struct stream_tx tx;
+	struct str used;		/* hash of the refresh token that is rotated; empty at sign-in */
+	bool stolen;
+};
+
+static bool
+issue_tokens(struct db *db, struct issue *i, struct err *e)
+{
+	struct ctx *c = i->c;
+	struct access acc = {
+		.hash = sha256_raw(c->a, i->out->access),
+		.user_id = i->l->user, .device_id = i->out->device,
+		.family = i->family, .created_ms = c->now_ms,
+		.expires_ms = i->out->expires_in_ms > 0
+		    ? c->now_ms + i->out->expires_in_ms : 0,
+	};
+	struct refresh ref = {
+		.user_id = i->l->user, .device_id = i->out->device,
+		.family = i->family, .created_ms = c->now_ms,
+	};
+
+	if (!access_insert(db, &acc, e))
+		return false;
+	if (i->out->refresh.n == 0)
+		return true;
+	ref.hash = sha256_raw(c->a, i->out->refresh);
+	return refresh_insert(db, &ref, e);
+}
+
+static bool
+login_body(struct db *db, void *arg, struct err *e)
+{
+	struct issue *i = arg;
+	struct ctx *c = i->c;
+	struct device dev = {
+		.user_id = i->l->user, .device_id = i->out->device,
+		.name = i->l->device_name, .created_ms = c->now_ms,
+	};
+	int64_t pos;
+
+	if (!stream_next(db, &i->tx, &pos, e))
+		return false;
+	i->family = pos;
+	/* The same device signs in again: its earlier tokens end, its keys stay. */
+	if (!i->fresh_device && !device_delete(db, dev.user_id, dev.device_id,
+	    e))
+		return false;
+	return device_put(db, &dev, e) && issue_tokens(db, i, e);
+}
+
+static void
+draw_tokens(struct ctx *c, bool refresh, struct tokens *out)
+{
+	out->access = str_cat(c->a, S("bat_"), random_text(c->a,
+	    TOKEN_LETTERS));
+	if (!refresh || !conf_get()->session_refreshable)
+		return;
+	out->refresh = str_cat(c->a, S("brt_"), random_text(c->a,
+	    TOKEN_LETTERS));
+	out->expires_in_ms = conf_get()->session_access_lifetime;
+}
+
+static const char device_letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
+static struct str
+new_device_id(struct ctx *c)
+{
+	char *id = arena_alloc(c->a, 10);
+
+	for (size_t i = 0; i < 10; i++)
+		id[i] = device_letters[random_below(26)];
+	return str_n(id, 10);
+}
+
+bool
+session_login(struct ctx *c, const struct login *l, struct tokens *out)
+{
+	struct issue i = { .c = c, .l = l, .out = out,
+	    .fresh_device = l->device.n == 0 };
+
+	*out = (struct tokens){ .device = l->device.n > 0 ? l->device
+	    : new_device_id(c) };
+	draw_tokens(c, l->refresh, out);
+	if (!db_transact(c->db, login_body, &i, &c->err)) {
+		stream_end(&i.tx, NULL, NULL);
+		return false;
+	}
+	stream_end(&i.tx, NULL, NULL);
+	if (!i.fresh_device) {
+		session_forget_user(l->user);
+		notify_kick(l->user, l->device);
+	}
+	return true;
+}
+
+static bool
+refresh_body(struct db *db, void *arg, struct err *e)
+{
+	struct issue *i = arg;
+	struct refresh row;
+	bool found, first, used;
+
+	i->stolen = false;
+	if (!refresh_find(db, i->c->a, i->used, &row, &found, e))
+		return false;
+	if (!found) {
+		fail(e, M_UNKNOWN_TOKEN, "The refresh token is not known");
+		return false;
+	}
+	if (!refresh_use(db, i->used, i->c->now_ms, &first, e))
+		return false;
+	if (!first) {
+		/*
+		 * Used before. If what it gave was used in turn, two hold the
+		 * chain: it ends here. Else the first answer was lost on its
+		 * way, and the client may ask again.
+		 */
+		if (!refresh_successor_used(db, row.family, row.used_ms, &used,
+		    e))
+			return false;
+		i->stolen = used;
+		if (used)
+			return tokens_delete_family(db, row.family, e);
+	}
+	i->family = row.family;
+	i->out->device = row.device_id;
+	return issue_tokens(db, i, e);
+}
+
+bool
+session_refresh(struct ctx *c, struct str token, struct tokens *out)
+{
+	struct login l = { .refresh = true };
+	struct issue i = { .c = c, .l = &l, .out = out,
+	    .used = sha256_raw(c->a, token) };
+	struct refresh row;
+	bool found;
+
+	*out = (struct tokens){ .expires_in_ms = 0 };
+	draw_tokens(c, true, out);
+	if (!refresh_find(c->db, c->a, i.used, &row, &found, &c->err))
+		return false;
+	if (!found)
+		return fail(&c->err, M_UNKNOWN_TOKEN,
+		    "The refresh token is not known");
+	l.user = row.user_id;
+	if (!db_transact(c->db, refresh_body, &i, &c->err))
+		return false;
+	if (!i.stolen)
+		return true;
+	session_forget_user(row.user_id);
+	notify_kick(row.user_id, row.device_id);
+	return fail(&c->err, M_UNKNOWN_TOKEN, "The refresh token was used "
+	    "twice: this session has ended, sign in again");
+}
+
+struct ending {
+	struct str user;
+	const struct str *device;
+	size_t n;
+	struct stream_tx tx;
+};
+
+static bool
+end_body(struct db *db, void *arg, struct err *e)
+{
+	struct ending *x = arg;
+
+	for (size_t i = 0; i < x->n; i++)
+		if (!device_delete(db, x->user, x->device[i], e) ||
+		    !e2ee_device_removed(db, x->user, x->device[i], e))
+			return false;
+	return x->n == 0 || devicelist_bump(db, &x->tx, x->user, e);
+}
+
+bool
+session_end_devices(struct ctx *c, struct str user, const struct str *device,
+    size_t n)
+{
+	struct ending x = { .user = user, .device = device, .n = n };
+
+	if (!db_transact(c->db, end_body, &x, &c->err)) {
+		stream_end(&x.tx, NULL, NULL);
+		return false;
+	}
+	session_forget_user(user);
+	e2ee_forget_user(user);
+	devicelist_end(&x.tx, user);
+	for (size_t i = 0; i < n; i++)
+		notify_kick(user, device[i]);
+	return true;
+}
+
+bool
+session_logout(struct ctx *c)
+{
+	return session_end_devices(c, c->who.user, &c->who.device, 1);
+}
+
+bool
+session_end_all(struct ctx *c, struct str user, struct str keep)
+{
+	struct device *dev;
+	struct str *ids;
+	size_t n, count = 0;
+
+	if (!device_list(c->db, c->a, user, &dev, &n, &c->err))
+		return false;
+	ids = arena_array(c->a, struct str, n);
+	for (size_t i = 0; i < n; i++)
+		if (!str_eq(dev[i].device_id, keep))
+			ids[count++] = dev[i].device_id;
+	return session_end_devices(c, user, ids, count);
+}
+
+static bool
+seen_body(struct db *db, void *arg, struct err *e)
+{
+	return device_seen(db, arg, e);
+}
+
+void
+session_seen(struct ctx *c)
+{
+	struct device x = {
+		.user_id = c->who.user, .device_id = c->who.device,
+		.seen_ms = c->now_ms, .seen_address = c->who.address,
+		.seen_agent = c->who.agent,
+	};
+	struct err e = { .code = M_OK };
+
+	if (c->who.device.n == 0 || !session_cache_seen_due(c->who.user,
+	    c->who.device, c->now_ms, SEEN_EVERY_MS))
+		return;
+	/* A note that is lost costs nothing: the next one comes in a minute. */
+	(void)!db_transact(c->db, seen_body, &x, &e);
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * Tokens in memory, by their hash: asking who calls costs no query. Bounded;
+ * when full it begins anew. See session_cache.h. threads: all, under a lock.
+ */
+#include "core/session_cache.h"
+
+#include "base/map.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ENTRIES_MAX 200000
+
+struct entry {
+	struct session s;
+	int64_t seen_ms;		/* last written to the store */
+	char hash[32];
+	size_t user_n;
+	char bytes[];			/* user, device */
+};
+
+static struct {
+	pthread_mutex_t lock;
+	struct map by_hash;
+} cache = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static void
+clear(void)
+{
+	struct map_iter it = map_iter(&cache.by_hash);
+	void *x;
+
+	while ((x = map_next(&it)) != NULL)
+		free(x);
+	map_done(&cache.by_hash);
+	cache.by_hash = (struct map){ 0 };
+}
+
+bool
+session_cache_get(struct arena *a, struct str hash, struct session *out)
+{
+	struct entry *x;
+
+	pthread_mutex_lock(&cache.lock);
+	x = map_get(&cache.by_hash, hash);
+	if (x != NULL) {
+		*out = x->s;
+		out->user = str_dup(a, x->s.user);
+		out->device = str_dup(a, x->s.device);
+	}
+	pthread_mutex_unlock(&cache.lock);
+	return x != NULL;
+}
+
+void
+session_cache_put(struct str hash, const struct session *s)
+{
+	struct entry *x = calloc(1, sizeof(*x) + s->user.n + s->device.n), *old;
+
+	if (x == NULL)
+		abort();
+	memcpy(x->hash, hash.p, sizeof(x->hash));
+	x->s = *s;
+	memcpy(x->bytes, s->user.p, s->user.n);
+	x->s.user = str_n(x->bytes, s->user.n);
+	if (s->device.n > 0)
+		memcpy(x->bytes + s->user.n, s->device.p, s->device.n);
+	x->s.device = str_n(x->bytes + s->user.n, s->device.n);
+	pthread_mutex_lock(&cache.lock);
+	if (cache.by_hash.n >= ENTRIES_MAX)
+		clear();
+	old = map_put(&cache.by_hash, str_n(x->hash, sizeof(x->hash)), x);
+	pthread_mutex_unlock(&cache.lock);
+	free(old);
+}
+
+void
+session_forget_user(struct str user)
+{
+	struct entry *drop[64], *x;
+	struct map_iter it;
+	size_t n;
+
+	pthread_mutex_lock(&cache.lock);
+	do {
+		n = 0;
+		it = map_iter(&cache.by_hash);
+		while (n < LEN(drop) && (x = map_next(&it)) != NULL)
+			if (str_eq(x->s.user, user))
+				drop[n++] = x;
+		for (size_t i = 0; i < n; i++) {
+			map_del(&cache.by_hash, str_n(drop[i]->hash,
+			    sizeof(drop[i]->hash)));
+			free(drop[i]);
+		}
+	} while (n == LEN(drop));
+	pthread_mutex_unlock(&cache.lock);
+}
+
+bool
+session_cache_seen_due(struct str user, struct str device, int64_t now_ms,
+    int64_t every_ms)
+{
+	static struct {
+		uint64_t key;
+		int64_t at_ms;
+	} last[4096];
+	uint64_t key = hash_bytes(user.p, user.n) ^
+	    (hash_bytes(device.p, device.n) << 1);
+	size_t slot = (size_t)(key % LEN(last));
+	bool due;
+
+	pthread_mutex_lock(&cache.lock);
+	due = last[slot].key != key || now_ms - last[slot].at_ms >= every_ms;
+	if (due) {
+		last[slot].key = key;
+		last[slot].at_ms = now_ms;
+	}
+	pthread_mutex_unlock(&cache.lock);
+	return due;
+}
+
+void
+session_cache_stop(void)
+{
+	pthread_mutex_lock(&cache.lock);
+	clear();
+	pthread_mutex_unlock(&cache.lock);
+}
