@@ -59,6 +59,9 @@ bool body_obj(struct req *rq, const char *key, const struct json **out) MUST_CHE
 bool body_opt_obj(struct req *rq, const char *key, const struct json **out) MUST_CHECK;	/* NULL if not given */
 bool body_opt_arr(struct req *rq, const char *key, size_t max, const struct json **out) MUST_CHECK;
 
+/* Asks a signed-in user for the password again (user-interactive authentication). False: the 401 or error is set. */
+bool req_uia(struct req *rq) MUST_CHECK;
+
 /*
  * Asks to wait: the handler then returns true without a reply, and is run
  * again from the first step when woken by wait_begin's wake, after ms, or on

@@ -6,6 +6,7 @@
 #ifndef API_RES_H
 #define API_RES_H
 
+#include "api/handlers.h"
 #include "api/req.h"
 #include "base/jsonw.h"
 #include "core/room.h"

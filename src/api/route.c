@@ -8,14 +8,11 @@
 #include <assert.h>
 #include <string.h>
 
+#include "api/handlers.h"
 #include "api/req.h"
 
 #define PARTS_MAX 12
 #define ROUTES_MAX 512
-
-#define ROUTE(m, p, h, ...) bool h(struct req *rq);
-#include "api/routes.def"
-#undef ROUTE
 
 #define ROUTE(m, p, h, au, ra, ac, fl) \
 	{ METHOD_##m, p, h, #h, AUTH_##au, RATE_##ra, ACCESS_##ac, fl },

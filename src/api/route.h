@@ -15,9 +15,8 @@ enum route_auth {		/* who may call */
 	AUTH_MAYBE,		/* a token is read when there is one */
 	AUTH_GUEST,		/* a user, guests included */
 	AUTH_USER,		/* a user, not a guest */
-	AUTH_ADMIN,
-	AUTH_APPSERVICE,	/* an application service's own token */
-	AUTH_SERVER		/* X-Matrix */
+	AUTH_ADMIN,		/* an administrator, or the operator's socket */
+	AUTH_METRICS		/* the metrics listener, or as AUTH_ADMIN */
 };
 
 enum route_rate { RATE_FREE = 1, RATE_READ, RATE_PAGE, RATE_SEND, RATE_LOGIN, RATE_MEDIA, RATE_KEYS, RATE_FED, RATE_ADMIN, RATE_NCLASSES };
@@ -70,5 +69,6 @@ void api_stop(void);			/* after http_stop */
 struct http_app api_app(void);
 /* The listener whose callers are administrators by the socket's own rights. */
 #define LISTENER_ADMIN 0
+#define LISTENER_CLIENTS 1	/* the first of those that clients use; metrics come last */
 
 #endif

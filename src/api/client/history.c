@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* Reading rooms. spec: client-server, "Getting events for a room", "Relationships API". */
+#include "api/res.h"
+#include "core/history.h"
+#include "core/token.h"
+#include "room/ids.h"
+#include "store/q_event.h"
+#include "store/q_profile.h"
+
+#define PAGE_MAX 1000
+
+/* The room of {roomId}, if the caller may read it. */
+static bool
+readable_room(struct req *rq, struct room **r)
+{
+	struct str id;
+
+	if (!req_path_room(rq, "roomId", &id))
+		return false;
+	if (room_open(&rq->ctx, id, r))
+		return history_may_read(&rq->ctx, *r);
+	if (rq->ctx.err.code == M_NOT_FOUND) {
+		err_clear(&rq->ctx.err);
+		fail(&rq->ctx.err, M_FORBIDDEN, "You are not in this room");
+	}
+	return false;
+}
+
+/* Events with their aggregations, under one key. */
+static bool
+write_events(struct req *rq, const char *key, struct room *r,
+    const struct sev *const *ev, size_t n)
+{
+	jsonw_arr(&rq->w, key);
+	for (size_t i = 0; i < n; i++) {
+		struct res_event_opt opt = { .room_id = true };
+
+		if (!history_bundle(&rq->ctx, r, ev[i], &opt.bundle))
+			return false;
+		res_event(rq, NULL, r, ev[i], &opt);
+	}
+	jsonw_arr_end(&rq->w);
+	return true;
+}
+
+static bool
+write_lazy(struct req *rq, const char *key, struct room *r,
+    const struct sev *const *ev, size_t n)
+{
+	struct res_event_opt opt = { .room_id = true, .state = true };
+	const struct sev **who;
+	size_t nwho;
+
+	if (!history_senders(&rq->ctx, r, ev, n, &who, &nwho))
+		return false;
+	res_events(rq, key, r, who, nwho, &opt);
+	return true;
+}
+
+static bool
+read_dir(struct req *rq, bool *back)
+{
+	struct str dir = req_query(rq, "dir");
+
+	if (!req_has(rq, "dir"))
+		return true;
+	if (!str_eq(dir, S("b")) && !str_eq(dir, S("f")))
+		return fail(&rq->ctx.err, M_INVALID_PARAM,
+		    "dir must be b or f");
+	*back = str_eq(dir, S("b"));
+	return true;
+}
+
+/*
+ * GET /rooms/{roomId}/messages: one page of a room's history.
+ *
+ * query   from, to tokens; dir "b" or "f"; limit 1 to 1000, default 10; filter
+ * reply   200 { start, end when there is more, chunk[], state[] when members are lazy }
+ * errors  M_INVALID_PARAM 400; M_FORBIDDEN 403 the caller may not read this room
+ */
+bool
+messages_get(struct req *rq)
+{
+	struct history_ask ask = { .back = false };
+	struct history_page page;
+	struct jsonw *w;
+	struct room *r;
+	int64_t limit = 10, start;
+
+	if (!req_has(rq, "dir"))
+		return fail(&rq->ctx.err, M_MISSING_PARAM,
+		    "The query needs dir");
+	if (!read_dir(rq, &ask.back) ||
+	    !req_int(rq, "limit", 0, PAGE_MAX, &limit) ||
+	    !req_filter(rq, "filter", &ask.filter) || !readable_room(rq, &r))
+		return false;
+	ask.from = ask.back ? room_head(r).last_seq : 0;
+	if (req_has(rq, "from") && !token_place(&rq->ctx, r,
+	    req_query(rq, "from"), &ask.from))
+		return false;
+	ask.has_to = req_has(rq, "to");
+	if (ask.has_to && !token_place(&rq->ctx, r, req_query(rq, "to"),
+	    &ask.to))
+		return false;
+	ask.limit = limit > 0 ? (size_t)limit : 1;
+	start = ask.from;
+	if (!history_page(&rq->ctx, r, &ask, &page))
+		return false;
+	w = res_open(rq, 200);
+	jsonw_str(w, "start", token_room(rq->ctx.a, start));
+	if (page.more)
+		jsonw_str(w, "end", token_room(rq->ctx.a, page.end));
+	if (!write_events(rq, "chunk", r, page.ev, page.n))
+		return false;
+	if (ask.filter.lazy_members && !write_lazy(rq, "state", r, page.ev,
+	    page.n))
+		return false;
+	if (page.n == 0)
+		seen_add(&rq->seen, SEEN_EVENTS, room_id(r), 0, 0, 0, 0);
+	return res_close(rq);
+}
+
+/* GET /rooms/{roomId}/event/{eventId} */
+bool
+event_get(struct req *rq)
+{
+	struct res_event_opt opt = { .room_id = true };
+	const struct sev *ev;
+	struct room *r;
+	struct str id;
+
+	if (!req_path_event(rq, "eventId", &id))
+		return false;
+	if (!readable_room(rq, &r)) {
+		if (rq->ctx.err.code == M_FORBIDDEN) {
+			err_clear(&rq->ctx.err);
+			fail(&rq->ctx.err, M_NOT_FOUND,
+			    "There is no such event, or you may not see it");
+		}
+		return false;
+	}
+	if (!history_event(&rq->ctx, r, id, &ev) ||
+	    !history_bundle(&rq->ctx, r, ev, &opt.bundle))
+		return false;
+	http_res_init(&rq->res, 200);
+	http_res_header(&rq->res, "Content-Type", S("application/json"));
+	jsonw_init(&rq->w, &rq->res.body);
+	res_event(rq, NULL, r, ev, &opt);
+	rq->replied = true;
+	return true;
+}
+
+static bool
+context_side(struct req *rq, struct room *r, int64_t from, bool back,
+    size_t limit, const struct event_filter *f, struct history_page *out)
+{
+	struct history_ask ask = { .from = from, .back = back,
+	    .limit = limit, .filter = *f };
+
+	if (limit == 0) {
+		*out = (struct history_page){ .end = from };
+		return true;
+	}
+	return history_page(&rq->ctx, r, &ask, out);
+}
+
+/* GET /rooms/{roomId}/context/{eventId}: limit (default 10), filter */
+bool
+context_get(struct req *rq)
+{
+	struct res_event_opt opt = { .room_id = true, .state = true };
+	struct history_page before, after;
+	const struct sev *const *state;
+	struct event_filter f;
+	const struct sev *ev;
+	struct jsonw *w;
+	struct room *r;
+	struct str id;
+	int64_t limit = 10;
+	size_t n;
+
+	if (!req_path_event(rq, "eventId", &id) ||
+	    !req_int(rq, "limit", 0, 100, &limit) ||
+	    !req_filter(rq, "filter", &f) || !readable_room(rq, &r) ||
+	    !history_event(&rq->ctx, r, id, &ev) ||
+	    !context_side(rq, r, ev->seq - 1, true, (size_t)limit / 2, &f,
+	    &before) || !context_side(rq, r, ev->seq, false,
+	    (size_t)(limit - limit / 2), &f, &after) ||
+	    !history_state(&rq->ctx, r, &state, &n))
+		return false;
+	w = res_open(rq, 200);
+	jsonw_str(w, "start", token_room(rq->ctx.a, before.end));
+	jsonw_str(w, "end", token_room(rq->ctx.a, after.end));
+	if (!write_events(rq, "events_before", r, before.ev, before.n) ||
+	    !write_events(rq, "events_after", r, after.ev, after.n))
+		return false;
+	opt.state = false;
+	if (!history_bundle(&rq->ctx, r, ev, &opt.bundle))
+		return false;
+	res_event(rq, "event", r, ev, &opt);
+	opt = (struct res_event_opt){ .room_id = true, .state = true };
+	if (f.lazy_members)
+		return write_lazy(rq, "state", r, &ev, 1) && res_close(rq);
+	res_events(rq, "state", r, state, n, &opt);
+	return res_close(rq);
+}
+
+/* GET /rooms/{roomId}/state */
+bool
+state_all_get(struct req *rq)
+{
+	struct res_event_opt opt = { .room_id = true, .state = true };
+	const struct sev *const *ev;
+	struct room *r;
+	size_t n;
+
+	if (!readable_room(rq, &r) || !history_state(&rq->ctx, r, &ev, &n))
+		return false;
+	http_res_init(&rq->res, 200);
+	http_res_header(&rq->res, "Content-Type", S("application/json"));
+	jsonw_init(&rq->w, &rq->res.body);
+	res_events(rq, NULL, r, ev, n, &opt);
+	rq->replied = true;
+	return true;
+}
+
+static bool
+one_state(struct req *rq, struct str key)
+{
+	const struct sev *const *ev;
+	struct room *r;
+	size_t n;
+
+	if (!readable_room(rq, &r) || !history_state(&rq->ctx, r, &ev, &n))
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		struct res_event_opt opt = { .room_id = true, .state = true };
+
+		if (!str_eq(ev[i]->ev.type, req_path(rq, "eventType")) ||
+		    !str_eq(ev[i]->ev.state_key, key))
+			continue;
+		if (!str_eq(req_query(rq, "format"), S("event"))) {
+			seen_state(&rq->seen, room_id(r), ev[i]->nid);
+			return res_json(rq, 200, ev[i]->ev.content);
+		}
+		http_res_init(&rq->res, 200);
+		http_res_header(&rq->res, "Content-Type",
+		    S("application/json"));
+		jsonw_init(&rq->w, &rq->res.body);
+		res_event(rq, NULL, r, ev[i], &opt);
+		rq->replied = true;
+		return true;
+	}
+	return fail(&rq->ctx.err, M_NOT_FOUND, "The room has no such state");
+}
+
+/* GET /rooms/{roomId}/state/{eventType}/{stateKey} */
+bool
+state_get_get(struct req *rq)
+{
+	return one_state(rq, req_path(rq, "stateKey"));
+}
+
+/* GET /rooms/{roomId}/state/{eventType} */
+bool
+state_nokey_get(struct req *rq)
+{
+	return one_state(rq, S(""));
+}
+
+static bool
+membership_wanted(struct req *rq, const struct event *ev)
+{
+	struct str is = json_str(ev->content, S("membership"));
+
+	if (req_has(rq, "membership") &&
+	    !str_eq(is, req_query(rq, "membership")))
+		return false;
+	return !req_has(rq, "not_membership") ||
+	    !str_eq(is, req_query(rq, "not_membership"));
+}
+
+/* GET /rooms/{roomId}/members: membership, not_membership */
+bool
+members_get(struct req *rq)
+{
+	struct res_event_opt opt = { .room_id = true, .state = true };
+	const struct sev *const *ev;
+	struct room *r;
+	size_t n;
+
+	if (!readable_room(rq, &r) || !history_state(&rq->ctx, r, &ev, &n))
+		return false;
+	res_open(rq, 200);
+	jsonw_arr(&rq->w, "chunk");
+	for (size_t i = 0; i < n; i++)
+		if (str_eq(ev[i]->ev.type, S("m.room.member")) &&
+		    membership_wanted(rq, &ev[i]->ev))
+			res_event(rq, NULL, r, ev[i], &opt);
+	jsonw_arr_end(&rq->w);
+	if (rq->seen.n == 0)
+		seen_add(&rq->seen, SEEN_STATE, room_id(r), 0, 0, 0, 0);
+	return res_close(rq);
+}
+
+/* GET /rooms/{roomId}/joined_members */
+bool
+joined_members_get(struct req *rq)
+{
+	const struct member *m;
+	struct jsonw *w;
+	struct room *r;
+	struct str id;
+	size_t n;
+
+	if (!req_path_room(rq, "roomId", &id) || !room_open(&rq->ctx, id, &r) ||
+	    !room_must_be_in(&rq->ctx, r) ||
+	    !room_members(&rq->ctx, r, 1U << MEMBER_JOIN, &m, &n))
+		return false;
+	w = res_open(rq, 200);
+	jsonw_obj(w, "joined");
+	for (size_t i = 0; i < n; i++) {
+		const struct sev *ev;
+		struct str name, avatar;
+
+		if (!event_by_nid(&rq->ctx, m[i].event, &ev))
+			return false;
+		name = ev != NULL ? json_str(ev->ev.content,
+		    S("displayname")) : S("");
+		avatar = ev != NULL ? json_str(ev->ev.content,
+		    S("avatar_url")) : S("");
+		jsonw_key(w, m[i].user);
+		jsonw_obj(w, NULL);
+		if (name.n > 0)
+			jsonw_str(w, "display_name", name);
+		if (avatar.n > 0)
+			jsonw_str(w, "avatar_url", avatar);
+		jsonw_obj_end(w);
+		seen_state(&rq->seen, room_id(r), m[i].event);
+	}
+	jsonw_obj_end(w);
+	return res_close(rq);
+}
+
+static bool
+relations(struct req *rq, struct str rel_type, struct str type)
+{
+	struct ctx *c = &rq->ctx;
+	struct relation_row *rel;
+	const struct sev *parent, **ev;
+	int64_t limit = 50, from = 0, to = 0, low = INT64_MIN, high = INT64_MAX;
+	bool back = true, *keep;
+	struct jsonw *w;
+	struct room *r;
+	struct str id;
+	size_t n, kept = 0;
+
+	if (!req_path_event(rq, "eventId", &id) ||
+	    !req_int(rq, "limit", 1, PAGE_MAX, &limit) || !read_dir(rq, &back) ||
+	    !readable_room(rq, &r) || !history_event(c, r, id, &parent) ||
+	    (req_has(rq, "from") && !token_place(c, r, req_query(rq, "from"),
+	    &from)) || (req_has(rq, "to") && !token_place(c, r,
+	    req_query(rq, "to"), &to)))
+		return false;
+	/* A place t lies between seq t and t + 1. */
+	if (back) {
+		high = req_has(rq, "from") ? from + 1 : high;
+		low = req_has(rq, "to") ? to : low;
+	} else {
+		low = req_has(rq, "from") ? from : low;
+		high = req_has(rq, "to") ? to + 1 : high;
+	}
+	if (!relation_list(c->db, c->a, id, rel_type, type, low, high, back,
+	    (size_t)limit + 1, &rel, &n, &c->err))
+		return false;
+	ev = arena_array(c->a, const struct sev *, n);
+	keep = arena_array(c->a, bool, n);
+	for (size_t i = 0; i < n && i < (size_t)limit; i++) {
+		if (!event_by_nid(c, rel[i].event, &ev[kept]))
+			return false;
+		kept += ev[kept] != NULL;
+	}
+	if (!room_visible(c, r, c->who.user, ev, kept, keep))
+		return false;
+	w = res_open(rq, 200);
+	jsonw_arr(w, "chunk");
+	for (size_t i = 0; i < kept; i++) {
+		struct res_event_opt opt = { .room_id = true };
+
+		if (!keep[i])
+			continue;
+		if (!history_bundle(c, r, ev[i], &opt.bundle))
+			return false;
+		res_event(rq, NULL, r, ev[i], &opt);
+	}
+	jsonw_arr_end(w);
+	if (n > (size_t)limit)
+		jsonw_str(w, "next_batch", token_room(c->a, back
+		    ? rel[limit - 1].seq - 1 : rel[limit - 1].seq));
+	if (req_has(rq, "from"))
+		jsonw_str(w, "prev_batch", req_query(rq, "from"));
+	if (rq->seen.n == 0)
+		seen_add(&rq->seen, SEEN_EVENTS, room_id(r), 0, 0, 0, 0);
+	return res_close(rq);
+}
+
+/* GET /v1/rooms/{roomId}/relations/{eventId} */
+bool
+relations_get(struct req *rq)
+{
+	return relations(rq, S(""), S(""));
+}
+
+/* GET /v1/rooms/{roomId}/relations/{eventId}/{relType} */
+bool
+relations_type_get(struct req *rq)
+{
+	return relations(rq, req_path(rq, "relType"), S(""));
+}
+
+/* GET /v1/rooms/{roomId}/relations/{eventId}/{relType}/{eventType} */
+bool
+relations_event_get(struct req *rq)
+{
+	return relations(rq, req_path(rq, "relType"),
+	    req_path(rq, "eventType"));
+}
+
+/* GET /v1/rooms/{roomId}/timestamp_to_event: ts, dir */
+bool
+timestamp_to_event_get(struct req *rq)
+{
+	struct ctx *c = &rq->ctx;
+	const struct sev *ev = NULL;
+	int64_t ts = 0, nid;
+	bool back = false, keep = false;
+	struct jsonw *w;
+	struct room *r;
+
+	if (!req_has(rq, "ts"))
+		return fail(&c->err, M_MISSING_PARAM, "The query needs ts");
+	if (!req_int(rq, "ts", 0, INT64_MAX, &ts) || !read_dir(rq, &back) ||
+	    !readable_room(rq, &r) ||
+	    !event_near_ts(c->db, room_nid(r), ts, back, &nid, &c->err) ||
+	    (nid != 0 && !event_by_nid(c, nid, &ev)) || (ev != NULL &&
+	    !room_visible(c, r, c->who.user, &ev, 1, &keep)))
+		return false;
+	if (ev == NULL || !keep)
+		return fail(&c->err, M_NOT_FOUND, "There is no event there");
+	w = res_open(rq, 200);
+	jsonw_str(w, "event_id", ev->ev.id);
+	jsonw_int(w, "origin_server_ts", ev->ev.ts);
+	seen_event(&rq->seen, room_id(r), ev->seq);
+	return res_close(rq);
+}

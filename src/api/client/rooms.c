@@ -1,0 +1,497 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* Making rooms and being in them. spec: client-server, "Rooms". */
+#include "api/res.h"
+#include "base/conf.h"
+#include "core/alias.h"
+#include "core/create.h"
+#include "core/member.h"
+#include "room/ids.h"
+
+#define INVITES_MAX 100
+
+static bool
+read_preset(struct req *rq, bool published, enum preset *out)
+{
+	struct str name = { NULL, 0 };
+
+	if (!body_opt_str(rq, "preset", 64, &name))
+		return false;
+	if (name.n == 0)
+		*out = published ? PRESET_PUBLIC : PRESET_PRIVATE;
+	else if (str_eq(name, S("private_chat")))
+		*out = PRESET_PRIVATE;
+	else if (str_eq(name, S("trusted_private_chat")))
+		*out = PRESET_TRUSTED;
+	else if (str_eq(name, S("public_chat")))
+		*out = PRESET_PUBLIC;
+	else
+		return fail(&rq->ctx.err, M_INVALID_PARAM,
+		    "The preset is not known");
+	return true;
+}
+
+static bool
+read_invites(struct req *rq, struct create *cr)
+{
+	const struct json *list, *third;
+	struct str *users;
+
+	if (!body_opt_arr(rq, "invite", INVITES_MAX, &list) ||
+	    !body_opt_arr(rq, "invite_3pid", INVITES_MAX, &third))
+		return false;
+	if (third != NULL && third->n > 0)
+		return fail(&rq->ctx.err, M_THREEPID_DENIED,
+		    "Invitations by e-mail or phone are not offered here");
+	if (list == NULL)
+		return true;
+	users = arena_array(rq->ctx.a, struct str, list->n);
+	for (uint32_t i = 0; i < list->n; i++) {
+		if (list->at[i].type != JSON_STR ||
+		    !id_user_ok(list->at[i].s))
+			return fail(&rq->ctx.err, M_INVALID_PARAM,
+			    "invite must be an array of user ids");
+		users[i] = list->at[i].s;
+	}
+	cr->invite = users;
+	cr->ninvite = list->n;
+	return true;
+}
+
+static bool
+read_version(struct req *rq, struct create *cr)
+{
+	struct str name = conf_get()->room_default_version;
+
+	if (!body_opt_str(rq, "room_version", 32, &name))
+		return false;
+	cr->v = room_version(name);
+	return cr->v != NULL || fail(&rq->ctx.err, M_UNSUPPORTED_ROOM_VERSION,
+	    "The room version is not known here");
+}
+
+static bool
+read_names(struct req *rq, struct create *cr)
+{
+	struct str local = { NULL, 0 };
+
+	if (!body_opt_str(rq, "name", 8192, &cr->name) ||
+	    !body_opt_str(rq, "topic", 32768, &cr->topic) ||
+	    !body_opt_str(rq, "room_alias_name", 255, &local))
+		return false;
+	if (local.n == 0)
+		return true;
+	cr->alias = str_fmt(rq->ctx.a, "#" STR_FMT ":" STR_FMT,
+	    STR_ARG(local), STR_ARG(server_get()->name));
+	return (id_alias_ok(cr->alias) && str_find(local, ':') < 0) ||
+	    fail(&rq->ctx.err, M_INVALID_PARAM,
+	    "room_alias_name is malformed");
+}
+
+/* POST /createRoom: see the specification for its many members. reply { room_id } */
+bool
+create_room_post(struct req *rq)
+{
+	struct create cr = { .published = false };
+	struct str visibility = { NULL, 0 };
+	struct room *r;
+
+	if (!body_opt_str(rq, "visibility", 16, &visibility))
+		return false;
+	if (visibility.n > 0 && !str_eq(visibility, S("public")) &&
+	    !str_eq(visibility, S("private")))
+		return fail(&rq->ctx.err, M_INVALID_PARAM,
+		    "visibility must be public or private");
+	cr.published = str_eq(visibility, S("public"));
+	if (cr.published && !conf_get()->directory_public_listing &&
+	    !rq->ctx.who.admin)
+		return fail(&rq->ctx.err, M_FORBIDDEN,
+		    "Rooms may not be published here");
+	if (!read_preset(rq, cr.published, &cr.preset) ||
+	    !read_version(rq, &cr) || !read_names(rq, &cr) ||
+	    !read_invites(rq, &cr) ||
+	    !body_opt_bool(rq, "is_direct", &cr.is_direct) ||
+	    !body_opt_obj(rq, "creation_content", &cr.creation_content) ||
+	    !body_opt_obj(rq, "power_level_content_override",
+	    &cr.power_override) ||
+	    !body_opt_arr(rq, "initial_state", 200, &cr.initial_state) ||
+	    !room_create(&rq->ctx, &cr, &r))
+		return false;
+	jsonw_str(res_open(rq, 200), "room_id", room_id(r));
+	return res_close(rq);
+}
+
+static bool
+join_room(struct req *rq, struct room *r)
+{
+	struct str reason = { NULL, 0 };
+
+	if (!body_opt_str(rq, "reason", 2048, &reason) ||
+	    !member_join(&rq->ctx, r, reason, NULL))
+		return false;
+	jsonw_str(res_open(rq, 200), "room_id", room_id(r));
+	return res_close(rq);
+}
+
+/* POST /join/{roomIdOrAlias} */
+bool
+join_post(struct req *rq)
+{
+	struct room *r;
+
+	return room_by_name(&rq->ctx, req_path(rq, "roomIdOrAlias"), &r) &&
+	    join_room(rq, r);
+}
+
+/* Opens the room of {roomId}; one that is not known looks like one that is closed. */
+static bool
+path_room(struct req *rq, struct room **r)
+{
+	struct str id;
+
+	if (!req_path_room(rq, "roomId", &id))
+		return false;
+	if (room_open(&rq->ctx, id, r))
+		return true;
+	if (rq->ctx.err.code == M_NOT_FOUND) {
+		err_clear(&rq->ctx.err);
+		fail(&rq->ctx.err, M_FORBIDDEN, "You are not in this room");
+	}
+	return false;
+}
+
+/* POST /rooms/{roomId}/join */
+bool
+room_join_post(struct req *rq)
+{
+	struct str id;
+	struct room *r;
+
+	return req_path_room(rq, "roomId", &id) &&
+	    room_open(&rq->ctx, id, &r) && join_room(rq, r);
+}
+
+/* POST /knock/{roomIdOrAlias} */
+bool
+knock_post(struct req *rq)
+{
+	struct str reason = { NULL, 0 };
+	struct room *r;
+
+	if (!body_opt_str(rq, "reason", 2048, &reason) ||
+	    !room_by_name(&rq->ctx, req_path(rq, "roomIdOrAlias"), &r) ||
+	    !member_knock(&rq->ctx, r, reason))
+		return false;
+	jsonw_str(res_open(rq, 200), "room_id", room_id(r));
+	return res_close(rq);
+}
+
+/* POST /rooms/{roomId}/leave */
+bool
+room_leave_post(struct req *rq)
+{
+	struct str reason = { NULL, 0 };
+	struct room *r;
+
+	return body_opt_str(rq, "reason", 2048, &reason) &&
+	    path_room(rq, &r) && member_leave(&rq->ctx, r, reason) &&
+	    res_empty(rq);
+}
+
+/* POST /rooms/{roomId}/forget */
+bool
+room_forget_post(struct req *rq)
+{
+	struct room *r;
+
+	if (!path_room(rq, &r))
+		return false;
+	if (member_forget_room(&rq->ctx, r))
+		return res_empty(rq);
+	if (rq->ctx.err.code == M_UNKNOWN)
+		rq->ctx.err.status = 400;
+	return false;
+}
+
+/* The four that act on somebody: { user_id, reason }. */
+static bool
+act_on(struct req *rq, bool (*act)(struct ctx *, struct room *, struct str,
+    struct str))
+{
+	struct str user, reason = { NULL, 0 };
+	struct room *r;
+
+	if (!body_str(rq, "user_id", 255, &user) ||
+	    !body_opt_str(rq, "reason", 2048, &reason))
+		return false;
+	if (!id_user_ok(user))
+		return fail(&rq->ctx.err, M_INVALID_PARAM,
+		    "user_id is malformed");
+	return path_room(rq, &r) && act(&rq->ctx, r, user, reason) &&
+	    res_empty(rq);
+}
+
+static bool
+invite(struct ctx *c, struct room *r, struct str user, struct str reason)
+{
+	return member_invite(c, r, user, reason, false);
+}
+
+/* POST /rooms/{roomId}/invite */
+bool
+room_invite_post(struct req *rq)
+{
+	if (json_get(&rq->body, S("user_id")) == NULL &&
+	    json_get(&rq->body, S("medium")) != NULL)
+		return fail(&rq->ctx.err, M_THREEPID_DENIED,
+		    "Invitations by e-mail or phone are not offered here");
+	return act_on(rq, invite);
+}
+
+/* POST /rooms/{roomId}/kick */
+bool
+room_kick_post(struct req *rq)
+{
+	return act_on(rq, member_kick);
+}
+
+/* POST /rooms/{roomId}/ban */
+bool
+room_ban_post(struct req *rq)
+{
+	return act_on(rq, member_ban);
+}
+
+/* POST /rooms/{roomId}/unban */
+bool
+room_unban_post(struct req *rq)
+{
+	return act_on(rq, member_unban);
+}
+
+/* GET /joined_rooms */
+bool
+joined_rooms_get(struct req *rq)
+{
+	struct ctx *c = &rq->ctx;
+	struct user_membership *m;
+	struct jsonw *w;
+	size_t n;
+
+	if (!memberships_of_user(c->db, c->a, c->who.user, 1U << MEMBER_JOIN,
+	    &m, &n, &c->err))
+		return false;
+	w = res_open(rq, 200);
+	jsonw_arr(w, "joined_rooms");
+	for (size_t i = 0; i < n; i++) {
+		struct room *r;
+
+		if (!room_open_nid(c, m[i].room, &r))
+			return false;
+		jsonw_str(w, NULL, room_id(r));
+	}
+	jsonw_arr_end(w);
+	return res_close(rq);
+}
+
+/* GET /directory/room/{roomAlias} */
+bool
+alias_get(struct req *rq)
+{
+	struct str alias;
+	struct room *r;
+	struct jsonw *w;
+
+	if (!req_path_alias(rq, "roomAlias", &alias) ||
+	    !alias_resolve(&rq->ctx, alias, &r))
+		return false;
+	w = res_open(rq, 200);
+	jsonw_str(w, "room_id", room_id(r));
+	jsonw_arr(w, "servers");
+	jsonw_str(w, NULL, server_get()->name);
+	jsonw_arr_end(w);
+	res_note(rq, SEEN_DIRECTORY, alias, 1);
+	return res_close(rq);
+}
+
+/* PUT /directory/room/{roomAlias}: room_id */
+bool
+alias_put(struct req *rq)
+{
+	struct str alias, id;
+	struct room *r;
+
+	if (!req_path_alias(rq, "roomAlias", &alias) ||
+	    !body_str(rq, "room_id", 255, &id))
+		return false;
+	if (!id_room_ok(id))
+		return fail(&rq->ctx.err, M_INVALID_PARAM,
+		    "room_id is malformed");
+	return room_open(&rq->ctx, id, &r) && room_must_be_in(&rq->ctx, r) &&
+	    alias_create(&rq->ctx, r, alias) && res_empty(rq);
+}
+
+/* DELETE /directory/room/{roomAlias} */
+bool
+alias_delete_delete(struct req *rq)
+{
+	struct str alias;
+
+	return req_path_alias(rq, "roomAlias", &alias) &&
+	    alias_remove(&rq->ctx, alias) && res_empty(rq);
+}
+
+/* GET /rooms/{roomId}/aliases */
+bool
+room_aliases_get(struct req *rq)
+{
+	struct ctx *c = &rq->ctx;
+	struct str *alias;
+	struct room *r;
+	struct jsonw *w;
+	size_t n;
+
+	if (!path_room(rq, &r) || !room_must_be_in(c, r) ||
+	    !aliases_of_room(c->db, c->a, room_nid(r), &alias, &n, &c->err))
+		return false;
+	w = res_open(rq, 200);
+	jsonw_arr(w, "aliases");
+	for (size_t i = 0; i < n; i++)
+		jsonw_str(w, NULL, alias[i]);
+	jsonw_arr_end(w);
+	return res_close(rq);
+}
+
+/* GET /directory/list/room/{roomId} */
+bool
+room_visibility_get(struct req *rq)
+{
+	struct str id;
+	struct room *r;
+	bool on;
+
+	if (!req_path_room(rq, "roomId", &id) ||
+	    !room_open(&rq->ctx, id, &r) ||
+	    !room_is_published(&rq->ctx, r, &on))
+		return false;
+	jsonw_cstr(res_open(rq, 200), "visibility", on ? "public" : "private");
+	return res_close(rq);
+}
+
+/* PUT /directory/list/room/{roomId}: visibility */
+bool
+room_visibility_put(struct req *rq)
+{
+	struct str how = S("public");
+	struct room *r;
+	bool on;
+
+	if (!body_opt_str(rq, "visibility", 16, &how))
+		return false;
+	on = str_eq(how, S("public"));
+	if (!on && !str_eq(how, S("private")))
+		return fail(&rq->ctx.err, M_INVALID_PARAM,
+		    "visibility must be public or private");
+	if (!path_room(rq, &r) || !room_may_publish(&rq->ctx, r))
+		return false;
+	if (on && !conf_get()->directory_public_listing && !rq->ctx.who.admin)
+		return fail(&rq->ctx.err, M_FORBIDDEN,
+		    "Rooms may not be published here");
+	return room_publish(&rq->ctx, r, on) && res_empty(rq);
+}
+
+static void
+write_chunk(struct jsonw *w, const struct room_chunk *x)
+{
+	jsonw_obj(w, NULL);
+	jsonw_str(w, "room_id", x->room_id);
+	jsonw_int(w, "num_joined_members", x->members);
+	jsonw_bool(w, "world_readable", x->world_readable);
+	jsonw_bool(w, "guest_can_join", x->guest_can_join);
+	jsonw_str(w, "join_rule", x->join_rule);
+	if (x->name.n > 0)
+		jsonw_str(w, "name", x->name);
+	if (x->topic.n > 0)
+		jsonw_str(w, "topic", x->topic);
+	if (x->avatar_url.n > 0)
+		jsonw_str(w, "avatar_url", x->avatar_url);
+	if (x->canonical_alias.n > 0)
+		jsonw_str(w, "canonical_alias", x->canonical_alias);
+	if (x->room_type.n > 0)
+		jsonw_str(w, "room_type", x->room_type);
+	jsonw_obj_end(w);
+}
+
+static bool
+public_rooms(struct req *rq, struct public_ask *ask, struct str since)
+{
+	struct room_chunk *x;
+	struct jsonw *w;
+	int64_t total;
+	size_t n;
+
+	if (since.n > 0 && (since.p[0] != 'p' ||
+	    !str_i64(str_from(since, 1), &ask->from) || ask->from < 0))
+		return fail(&rq->ctx.err, M_INVALID_PARAM,
+		    "since is not a token of this directory");
+	if (ask->limit <= 0 || ask->limit > 500)
+		ask->limit = 500;
+	if (!rooms_public(&rq->ctx, ask, &x, &n, &total))
+		return false;
+	w = res_open(rq, 200);
+	jsonw_arr(w, "chunk");
+	for (size_t i = 0; i < n; i++)
+		write_chunk(w, &x[i]);
+	jsonw_arr_end(w);
+	if (ask->from + (int64_t)n < total)
+		jsonw_str(w, "next_batch", str_fmt(rq->ctx.a, "p%lld",
+		    (long long)(ask->from + (int64_t)n)));
+	if (ask->from > 0)
+		jsonw_str(w, "prev_batch", str_fmt(rq->ctx.a, "p%lld",
+		    (long long)(ask->from > ask->limit
+		    ? ask->from - ask->limit : 0)));
+	jsonw_int(w, "total_room_count_estimate", total);
+	seen_add(&rq->seen, SEEN_DIRECTORY, ask->term, ask->from,
+	    ask->from + (int64_t)n - 1, (int64_t)n, 0);
+	return res_close(rq);
+}
+
+static bool
+own_server(struct req *rq)
+{
+	struct str server = req_query(rq, "server");
+
+	return server.n == 0 || str_eq(server, server_get()->name) ||
+	    fail(&rq->ctx.err, M_NOT_FOUND,
+	    "The directory of that server cannot be reached");
+}
+
+/* GET /publicRooms: limit, since, server */
+bool
+public_rooms_get(struct req *rq)
+{
+	struct public_ask ask = { .limit = 0 };
+
+	return own_server(rq) && req_int(rq, "limit", 0, 500, &ask.limit) &&
+	    public_rooms(rq, &ask, req_query(rq, "since"));
+}
+
+/* POST /publicRooms: limit, since, filter { generic_search_term, room_types } */
+bool
+public_rooms_post(struct req *rq)
+{
+	struct public_ask ask = { .limit = 0 };
+	struct str since = { NULL, 0 };
+	const struct json *filter;
+
+	if (!own_server(rq) ||
+	    !body_opt_int(rq, "limit", 0, INT32_MAX, &ask.limit) ||
+	    !body_opt_str(rq, "since", 64, &since) ||
+	    !body_opt_obj(rq, "filter", &filter))
+		return false;
+	ask.term = json_str(filter, S("generic_search_term"));
+	ask.types = json_get_arr(filter, S("room_types"));
+	if (ask.term.n > 512)
+		return fail(&rq->ctx.err, M_INVALID_PARAM,
+		    "generic_search_term takes at most 512 bytes");
+	return public_rooms(rq, &ask, since);
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * User-interactive authentication: a session is bound to one operation, one
+ * user and one body (without auth); it ends when it has been used or is old.
+ * spec: client-server, "User-Interactive Authentication API".
+ */
+#include "api/uia.h"
+
+#include "base/clock.h"
+#include "base/conf.h"
+#include "core/account.h"
+#include "crypto/digest.h"
+#include "store/q_account.h"
+
+/* What the body asks for, apart from auth. */
+static struct str
+body_digest(struct req *rq)
+{
+	struct json bare = json_copy(rq->ctx.a, &rq->body);
+
+	json_del(&bare, S("auth"));
+	return sha256_raw(rq->ctx.a, json_text(rq->ctx.a, &bare));
+}
+
+/* The 401 that says what can be done; its members follow errcode and error. */
+static bool
+challenge(struct req *rq, const struct uia *u, struct str session,
+    enum errcode code, const char *text)
+{
+	struct buf b;
+	struct jsonw w;
+
+	buf_init(&b, rq->ctx.a, 4096);
+	jsonw_init(&w, &b);
+	jsonw_obj(&w, NULL);
+	jsonw_arr(&w, "flows");
+	for (size_t i = 0; i < u->nflows; i++) {
+		jsonw_obj(&w, NULL);
+		jsonw_arr(&w, "stages");
+		jsonw_str(&w, NULL, u->flow[i]);
+		jsonw_arr_end(&w);
+		jsonw_obj_end(&w);
+	}
+	jsonw_arr_end(&w);
+	jsonw_obj(&w, "params");
+	jsonw_obj_end(&w);
+	jsonw_arr(&w, "completed");
+	jsonw_arr_end(&w);
+	jsonw_str(&w, "session", session);
+	jsonw_obj_end(&w);
+	fail(&rq->ctx.err, code, "%s", text);
+	rq->ctx.err.status = 401;
+	rq->ctx.err.extra = str_sub(buf_view(&b), 1, buf_view(&b).n - 2);
+	return false;
+}
+
+static bool
+insert_body(struct db *db, void *arg, struct err *e)
+{
+	return uia_insert(db, arg, e);
+}
+
+static bool
+delete_body(struct db *db, void *arg, struct err *e)
+{
+	return uia_delete(db, *(struct str *)arg, e);
+}
+
+static bool
+begin(struct req *rq, const struct uia *u)
+{
+	struct ctx *c = &rq->ctx;
+	struct uia_row row = {
+		.id = random_text(c->a, 24), .user_id = c->who.user,
+		.operation = str_c(rq->route->name), .body = body_digest(rq),
+		.done = S("[]"), .params = S("{}"), .created_ms = c->now_ms,
+	};
+
+	if (!db_transact(c->db, insert_body, &row, &c->err))
+		return false;
+	return challenge(rq, u, row.id, M_UNAUTHORIZED,
+	    "Show that it is you");
+}
+
+/* The session that the client names: ours, for this, and young? */
+static bool
+check_session(struct req *rq, const struct uia *u, struct str id)
+{
+	struct ctx *c = &rq->ctx;
+	struct uia_row row;
+	bool found;
+
+	if (!uia_find(c->db, c->a, id, &row, &found, &c->err))
+		return false;
+	if (!found || c->now_ms - row.created_ms >
+	    conf_get()->session_uia_lifetime)
+		return begin(rq, u);
+	if (!str_eq(row.user_id, c->who.user) ||
+	    !str_eq_c(row.operation, rq->route->name))
+		return fail(&c->err, M_FORBIDDEN,
+		    "This session is for something else");
+	/* Registration may choose its name with the last step (older clients). */
+	if (!u->body_may_change && !str_eq(row.body, body_digest(rq)))
+		return fail(&c->err, M_FORBIDDEN, "The request has changed "
+		    "since this session began");
+	return true;
+}
+
+static bool
+has_flow(const struct uia *u, struct str type)
+{
+	for (size_t i = 0; i < u->nflows; i++)
+		if (str_eq(u->flow[i], type))
+			return true;
+	return false;
+}
+
+static bool
+check_password(struct req *rq, const struct uia *u, const struct json *auth)
+{
+	struct ctx *c = &rq->ctx;
+	const struct json *who = json_get_obj(auth, S("identifier"));
+	struct str name = json_str(who, S("user")), user, password;
+	bool ok;
+
+	if (name.n == 0)
+		name = json_str(auth, S("user"));
+	if (!json_get_str(auth, S("password"), &password))
+		return fail(&c->err, M_MISSING_PARAM,
+		    "auth needs a password");
+	if (name.n > 0) {
+		if (!account_id(c, name, &user))
+			return false;
+		if (!str_eq(user, c->who.user))
+			return fail(&c->err, M_FORBIDDEN,
+			    "That is another user's name");
+	}
+	if (!account_password_ok(c, c->who.user, secret_dup(c->a, password),
+	    &ok))
+		return false;
+	return ok || challenge(rq, u, json_str(auth, S("session")),
+	    M_FORBIDDEN, "The password is wrong");
+}
+
+static bool
+check_stage(struct req *rq, const struct uia *u, const struct json *auth,
+    struct str type)
+{
+	struct ctx *c = &rq->ctx;
+	struct reg_token t;
+	bool found;
+
+	if (str_eq(type, S("m.login.dummy")))
+		return true;
+	if (str_eq(type, S("m.login.password")))
+		return check_password(rq, u, auth);
+	if (!str_eq(type, S("m.login.registration_token")))
+		return fail(&c->err, M_UNRECOGNIZED,
+		    "This stage is not known");
+	if (!json_get_str(auth, S("token"), u->token))
+		return fail(&c->err, M_MISSING_PARAM, "auth needs a token");
+	if (!reg_token_find(c->db, c->a, *u->token, &t, &found, &c->err))
+		return false;
+	if (!found || (t.uses_allowed >= 0 && t.completed >= t.uses_allowed) ||
+	    (t.expires_ms != 0 && t.expires_ms <= c->now_ms))
+		return challenge(rq, u, json_str(auth, S("session")),
+		    M_UNAUTHORIZED, "The registration token is not valid");
+	return true;
+}
+
+bool
+uia_ask(struct req *rq, const struct uia *u)
+{
+	struct ctx *c = &rq->ctx;
+	const struct json *auth = json_get_obj(&rq->body, S("auth"));
+	struct str type = json_str(auth, S("type"));
+	struct str id = json_str(auth, S("session"));
+
+	if (auth == NULL || type.n == 0)
+		return begin(rq, u);
+	if (!has_flow(u, type))
+		return challenge(rq, u, id, M_UNRECOGNIZED,
+		    "This stage is not offered");
+	if (id.n > 0 && !check_session(rq, u, id))
+		return false;
+	if (!check_stage(rq, u, auth, type))
+		return false;
+	return id.n == 0 || db_transact(c->db, delete_body, &id, &c->err);
+}
+
+bool
+req_uia(struct req *rq)
+{
+	static const struct str flows[] = { S_INIT("m.login.password") };
+	struct uia u = { .flow = flows, .nflows = LEN(flows) };
+
+	return uia_ask(rq, &u);
+}

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* See history.h. */
+#include "core/history.h"
+
+#include "base/map.h"
+#include "core/evcache.h"
+#include "store/q_event.h"
+
+#include <string.h>
+
+#define LOOK_MAX 2000			/* events looked at for one page */
+
+static bool
+is_world_readable(struct ctx *c, struct room *r, bool *out)
+{
+	const struct sev *ev;
+
+	if (!room_state(c, r, S("m.room.history_visibility"), S(""), &ev))
+		return false;
+	*out = ev != NULL && history_of_event(&ev->ev) == HISTORY_WORLD;
+	return true;
+}
+
+bool
+history_may_read(struct ctx *c, struct room *r)
+{
+	enum membership m = room_membership(r, c->who.user);
+	bool world;
+
+	if (m == MEMBER_JOIN || m == MEMBER_LEAVE || m == MEMBER_BAN)
+		return true;
+	if (!is_world_readable(c, r, &world))
+		return false;
+	return world || fail(&c->err, M_FORBIDDEN, "You are not in this room");
+}
+
+/* Those of ev that the actor may see and the filter wants; gives their number. */
+static bool
+keep_visible(struct ctx *c, struct room *r, const struct event_filter *f,
+    const struct sev **ev, size_t *n)
+{
+	bool *keep = arena_array(c->a, bool, *n);
+	size_t kept = 0;
+
+	if (!room_visible(c, r, c->who.user, ev, *n, keep))
+		return false;
+	for (size_t i = 0; i < *n; i++)
+		if (keep[i] && filter_event(f, &ev[i]->ev))
+			ev[kept++] = ev[i];
+	*n = kept;
+	return true;
+}
+
+bool
+history_page(struct ctx *c, struct room *r, const struct history_ask *ask,
+    struct history_page *out)
+{
+	int64_t last = room_head(r).last_seq, at = ask->from, looked = 0;
+	int64_t stop = ask->has_to ? ask->to : ask->back ? 0 : last;
+	size_t want = ask->limit;
+
+	out->ev = arena_array(c->a, const struct sev *, want);
+	out->n = 0;
+	if (at > last)
+		at = last;
+	while (out->n < want && looked < LOOK_MAX &&
+	    (ask->back ? at > stop : at < stop)) {
+		const struct sev **ev;
+		size_t n, got, room = want - out->n;
+		int64_t end;
+
+		if (!room_range(c, r, ask->back ? stop + 1 : at + 1,
+		    ask->back ? at : stop, ask->back, room, &ev, &n))
+			return false;
+		got = n;
+		end = stop;
+		if (n > 0 && n == room)
+			end = ask->back ? ev[n - 1]->seq - 1 : ev[n - 1]->seq;
+		if (!keep_visible(c, r, &ask->filter, ev, &n))
+			return false;
+		for (size_t i = 0; i < n; i++)
+			out->ev[out->n++] = ev[i];
+		looked += (int64_t)got;
+		at = end;
+	}
+	out->end = at;
+	out->more = ask->back ? at > (ask->has_to ? ask->to : 0) : out->n > 0;
+	return true;
+}
+
+bool
+history_event(struct ctx *c, struct room *r, struct str event_id,
+    const struct sev **out)
+{
+	bool keep = false;
+
+	if (!event_find(c, event_id, out))
+		return false;
+	if (*out != NULL && (*out)->room == room_nid(r) &&
+	    (sev_flags(*out) & (EVENT_F_REJECTED | EVENT_F_SOFT_FAILED)) == 0 &&
+	    !room_visible(c, r, c->who.user, out, 1, &keep))
+		return false;
+	return keep || fail(&c->err, M_NOT_FOUND,
+	    "There is no such event, or you may not see it");
+}
+
+bool
+history_senders(struct ctx *c, struct room *r, const struct sev *const *ev,
+    size_t n, const struct sev ***out, size_t *nout)
+{
+	const struct sev **at = arena_array(c->a, const struct sev *, n);
+	struct map seen = { 0 };
+	size_t count = 0;
+	bool ok = true;
+
+	for (size_t i = 0; i < n && ok; i++) {
+		struct str who = ev[i]->ev.sender;
+
+		if (map_get(&seen, who) != NULL)
+			continue;
+		map_put(&seen, who, c);
+		ok = room_state(c, r, S("m.room.member"), who, &at[count]);
+		if (ok && at[count] != NULL)
+			count++;
+	}
+	map_done(&seen);
+	*out = at;
+	*nout = count;
+	return ok;
+}
+
+bool
+history_state(struct ctx *c, struct room *r, const struct sev *const **out,
+    size_t *n)
+{
+	enum membership m = room_membership(r, c->who.user);
+	const struct sev *mine, **ev;
+	int64_t *nids;
+	size_t count;
+
+	if (!history_may_read(c, r))
+		return false;
+	if (m != MEMBER_LEAVE && m != MEMBER_BAN)
+		return room_state_all(c, r, out, n);
+	if (!room_state(c, r, S("m.room.member"), c->who.user, &mine) ||
+	    mine == NULL || !state_all(c->db, &mine->state, c->a, &nids,
+	    &count, &c->err) || !events_by_nid(c, nids, count, &ev, n))
+		return false;
+	for (size_t i = 0; i < *n; i++)
+		if (str_eq(ev[i]->ev.type, S("m.room.member")) &&
+		    str_eq(ev[i]->ev.state_key, c->who.user))
+			ev[i] = mine;
+	*out = ev;
+	return true;
+}

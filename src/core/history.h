@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* Reading a room's past: who may, pages, aggregations. */
+#ifndef CORE_HISTORY_H
+#define CORE_HISTORY_H
+
+#include "core/room.h"
+#include "room/filter.h"
+
+/* May the actor read this room at all (now or in the past)? errors M_FORBIDDEN 403 */
+bool history_may_read(struct ctx *c, struct room *r) MUST_CHECK;
+
+struct history_ask {
+	int64_t from;			/* place: between seq from and from + 1 */
+	int64_t to;			/* where to stop; has_to */
+	bool has_to, back;
+	size_t limit;
+	struct event_filter filter;
+};
+struct history_page {
+	const struct sev **ev;
+	size_t n;
+	int64_t end;			/* the place after the last event looked at */
+	bool more;			/* end is worth asking from */
+};
+/* A page of events that the actor may see and the filter lets through. */
+bool history_page(struct ctx *c, struct room *r, const struct history_ask *ask, struct history_page *out) MUST_CHECK;
+
+/* An event of the room, if the actor may see it; else M_NOT_FOUND 404. */
+bool history_event(struct ctx *c, struct room *r, struct str event_id, const struct sev **out) MUST_CHECK;
+
+/* Member events of the senders of ev (lazy loading), each once, as they are now or were. */
+bool history_senders(struct ctx *c, struct room *r, const struct sev *const *ev, size_t n,
+    const struct sev ***out, size_t *nout) MUST_CHECK;
+
+/* The room's state as the actor may see it: now, or as it was when the actor left. */
+bool history_state(struct ctx *c, struct room *r, const struct sev *const **out, size_t *n) MUST_CHECK;
+
+/* "m.relations" of an event as JSON text, empty when there is nothing. spec: "Server-side aggregation" */
+bool history_bundle(struct ctx *c, struct room *r, const struct sev *ev, struct str *out) MUST_CHECK;
+
+#endif

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* The daemon: options, start order, signals, stop order. */
+#include "api/route.h"
+#include "base/conf.h"
+#include "base/log.h"
+#include "core/ctx.h"
+#include "core/housekeeping.h"
+#include "core/session.h"
+#include "guard/ledger.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define ARGS_MAX 128
+
+struct args {
+	const char *config;
+	char *option[ARGS_MAX];		/* "section.key=value" */
+	size_t n;
+	bool check;
+};
+
+static const char usage[] =
+    "beffroid: a Matrix homeserver\n"
+    "\n"
+    "  --config FILE          a YAML file; --print-defaults shows one\n"
+    "  --data DIR             folder for everything it keeps (./data)\n"
+    "  --server-name NAME     what stands after the colon in user ids (localhost)\n"
+    "  --listen ADDR:PORT     where clients connect (127.0.0.1:8008)\n"
+    "  --open-registration    anybody can make an account\n"
+    "  --no-limits            no rate limits\n"
+    "  --SECTION.KEY=VALUE    any option of the configuration\n"
+    "  --check                check the configuration and stop\n"
+    "  --print-defaults       print all options, their defaults and meaning\n"
+    "  --version, --help\n";
+
+static void
+give_up(const char *what, const struct err *e)
+{
+	fprintf(stderr, "beffroid: %s%s%s\n", what, e != NULL ? ": " : "",
+	    e != NULL ? e->text : "");
+	exit(2);
+}
+
+static void
+add_option(struct args *a, const char *name, const char *value)
+{
+	size_t n = strlen(name) + strlen(value) + 2;
+	char *text = malloc(n);
+
+	if (text == NULL || a->n == ARGS_MAX)
+		give_up("too many options", NULL);
+	snprintf(text, n, "%s=%s", name, value);
+	a->option[a->n++] = text;
+}
+
+/* Options that take the next word, and what they stand for. */
+static const struct {
+	const char *flag, *name;
+} takers[] = {
+	{ "--data", "data.dir" }, { "--server-name", "server.name" },
+	{ "--listen", "server.listen" },
+};
+
+static bool
+take_word(struct args *a, int argc, char **argv, int *i)
+{
+	for (size_t k = 0; k < LEN(takers); k++) {
+		if (strcmp(argv[*i], takers[k].flag) != 0)
+			continue;
+		if (*i + 1 >= argc)
+			give_up("an option lacks its value", NULL);
+		add_option(a, takers[k].name, argv[++*i]);
+		return true;
+	}
+	if (strcmp(argv[*i], "--config") == 0 && *i + 1 < argc) {
+		a->config = argv[++*i];
+		return true;
+	}
+	return false;
+}
+
+static void
+print_and_exit(const char *arg)
+{
+	struct buf b;
+
+	if (strcmp(arg, "--version") == 0)
+		printf("beffroid %s\n", BEFFROI_VERSION);
+	else if (strcmp(arg, "--help") == 0)
+		fputs(usage, stdout);
+	else {
+		buf_init(&b, NULL, 1 << 20);
+		conf_print_defaults(&b);
+		fwrite(b.p, 1, b.n, stdout);
+		buf_free(&b);
+	}
+	exit(0);
+}
+
+static void
+read_args(struct args *a, int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		const char *s = argv[i];
+
+		if (strcmp(s, "--version") == 0 || strcmp(s, "--help") == 0 ||
+		    strcmp(s, "--print-defaults") == 0)
+			print_and_exit(s);
+		else if (strcmp(s, "--check") == 0)
+			a->check = true;
+		else if (strcmp(s, "--open-registration") == 0)
+			add_option(a, "registration.open", "true");
+		else if (strcmp(s, "--no-limits") == 0)
+			add_option(a, "limits.enabled", "false");
+		else if (strncmp(s, "--", 2) == 0 && strchr(s, '=') != NULL &&
+		    strchr(s, '.') != NULL && a->n < ARGS_MAX)
+			a->option[a->n++] = argv[i] + 2;
+		else if (!take_word(a, argc, argv, &i)) {
+			fprintf(stderr, "beffroid: %s is no option\n\n%s", s,
+			    usage);
+			exit(2);
+		}
+	}
+}
+
+static void
+set_up_log(void)
+{
+	static const char *const names[] = { "error", "warn", "info",
+	    "debug" };
+	enum log_level level = LOG_INFO;
+
+	for (size_t i = 0; i < LEN(names); i++)
+		if (str_eq_c(conf_get()->log_level, names[i]))
+			level = (enum log_level)i;
+	log_setup(level, str_eq(conf_get()->log_format, S("json")));
+}
+
+/* The administrators' socket first, then what clients use, then metrics. */
+static size_t
+listeners(struct arena *a, struct http_listen *l)
+{
+	const struct conf *c = conf_get();
+	size_t n = 0;
+
+	l[n++].address = str_fmt(a, "unix:" STR_FMT "/admin.sock",
+	    STR_ARG(c->data_dir));
+	for (size_t i = 0; i < c->server_listen.n; i++) {
+		struct str s = c->server_listen.at[i];
+
+		l[n].tls = str_ends(s, S(" tls"));
+		l[n].address = l[n].tls ? str_sub(s, 0, s.n - 4) : s;
+		n++;
+	}
+	if (c->metrics_listen.n > 0)
+		l[n++].address = c->metrics_listen;
+	return n;
+}
+
+static struct http_server *
+start_http(struct arena *a, struct err *e)
+{
+	const struct conf *c = conf_get();
+	struct http_listen l[20] = { { .tls = false } };
+	struct str spool = str_cat(a, c->data_dir, S("/spool"));
+	struct http_conf conf = {
+		.listen = l, .nlisten = listeners(a, l),
+		.nloops = (int)c->workers_loops,
+		.spool_dir = str_cz(a, spool),
+		.trusted_proxies = c->server_trusted_proxies.at,
+		.ntrusted = c->server_trusted_proxies.n,
+		.head_max = (size_t)c->limits_head, .headers_max = 100,
+		.head_ms = c->limits_head_time, .body_ms = c->limits_body_time,
+		.idle_ms = c->limits_idle_time,
+		.write_ms = c->limits_write_time,
+		.stop_ms = c->limits_stop_time, .upload_min_rate = 1024,
+		.connections_max = (size_t)c->limits_connections,
+		.connections_per_address =
+		    (size_t)c->limits_connections_per_address,
+		.body_memory_max = (size_t)c->limits_memory / 4,
+		.server_header = "beffroi",
+	};
+	struct http_listen *kept = arena_array(a, struct http_listen,
+	    conf.nlisten);
+	struct http_app app = api_app();
+
+	memcpy(kept, l, conf.nlisten * sizeof(*kept));
+	conf.listen = kept;
+	mkdir(conf.spool_dir, 0700);
+	if (c->server_tls_cert.n > 0) {
+		conf.tls_cert = str_cz(a, c->server_tls_cert);
+		conf.tls_key = str_cz(a, c->server_tls_key);
+	}
+	return http_start(&conf, &app, e);
+}
+
+static void
+print_hint(const struct http_server *s)
+{
+	const struct conf *c = conf_get();
+
+	for (size_t i = 0; i < c->server_listen.n; i++)
+		log_info("main", "listening",
+		    LS("address", c->server_listen.at[i]),
+		    LI("port", http_port(s, i + LISTENER_CLIENTS)));
+	fprintf(stderr, "\n  beffroid serves " STR_FMT " on http://" STR_FMT
+	    "\n  Make the first account:  beffroi register NAME --admin "
+	    "--data " STR_FMT "\n\n", STR_ARG(c->server_name),
+	    STR_ARG(c->server_listen.at[0]), STR_ARG(c->data_dir));
+}
+
+static void
+wait_for_signal(struct http_server *s, sigset_t *set)
+{
+	struct err e;
+	int sig;
+
+	for (;;) {
+		if (sigwait(set, &sig) != 0)
+			continue;
+		if (sig == SIGTERM || sig == SIGINT)
+			return;
+		err_clear(&e);
+		if (sig == SIGHUP && conf_get()->server_tls_cert.n > 0) {
+			struct arena *a = arena_new(1 << 16);
+
+			if (!http_reload_tls(s, str_cz(a,
+			    conf_get()->server_tls_cert), str_cz(a,
+			    conf_get()->server_tls_key), &e))
+				log_err(LOG_ERROR, "main",
+				    "the certificate was not reloaded", &e);
+			arena_free(a);
+		}
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	struct args args = { .config = NULL };
+	struct ledger_conf ledger;
+	struct http_server *http;
+	struct arena *a = arena_new(1 << 20);
+	struct err e = { .code = M_OK };
+	sigset_t set;
+
+	read_args(&args, argc, argv);
+	if (!conf_load(args.config, args.option, args.n, &e))
+		give_up("configuration", &e);
+	if (args.check) {
+		puts("The configuration is good.");
+		return 0;
+	}
+	umask(077);
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	set_up_log();
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	if (!server_start(conf_get(), &e))
+		give_up("cannot start", &e);
+	ledger = (struct ledger_conf){ .sync = conf_get()->ledger_sync,
+	    .dir = str_cat(a, conf_get()->data_dir, S("/ledger")) };
+	if (!ledger_start(&ledger, &e) || !api_start(&e))
+		give_up("cannot start", &e);
+	housekeeping_start();
+	http = start_http(a, &e);
+	if (http == NULL)
+		give_up("cannot start", &e);
+	print_hint(http);
+	wait_for_signal(http, &set);
+	log_info("main", "stopping");
+	http_stop(http);
+	api_stop();
+	housekeeping_stop();
+	ledger_stop();
+	session_cache_stop();
+	server_stop();
+	arena_free(a);
+	log_info("main", "stopped");
+	return 0;
+}
