@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * What a user keeps for themselves and what marks how far they have read:
+ * account data, push rules, receipts, read markers, unread counts.
+ */
+#ifndef CORE_USERDATA_H
+#define CORE_USERDATA_H
+
+#include "core/room.h"
+#include "room/pushrule.h"
+#include "store/q_accdata.h"
+#include "store/q_receipt.h"
+
+/* room 0: global. content: JSON text. Wakes the user's devices. */
+bool userdata_put(struct ctx *c, int64_t room, struct str type, struct str content) MUST_CHECK;
+bool userdata_rules(struct ctx *c, struct str user, struct json *stored, bool *has, int64_t *pos) MUST_CHECK;
+bool userdata_put_rules(struct ctx *c, const struct json *stored) MUST_CHECK;
+
+/* A receipt of the actor at an event of the room; kind m.read or m.read.private. Older than the one there: nothing. */
+bool receipt_set(struct ctx *c, struct room *r, struct str kind, struct str thread, const struct sev *ev) MUST_CHECK;
+
+struct unread {
+	int64_t notify, highlight;
+};
+/*
+ * Events after the user's receipts that the rules make count; folded on from
+ * where the last call stopped. At most UNREAD_MAX events are looked at.
+ */
+#define UNREAD_MAX 500
+struct unread_ask {
+	struct str user;
+	const struct pushrules *rules;
+	int64_t rules_pos;		/* tells one set of rules from the next */
+	const struct receipt *receipts;	/* all of the user's */
+	size_t nreceipts;
+};
+bool unread_count(struct ctx *c, struct room *r, const struct unread_ask *ask, struct unread *out) MUST_CHECK;
+void unread_stop(void);
+
+#endif
