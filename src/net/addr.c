@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* See addr.h. */
+/* See addr.h. Every address is 16 bytes, so that one comparison serves all. */
 #include "net/addr.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stddef.h>
 #include <string.h>
+
+static const uint8_t v4_head[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
+static const struct addr unix_peer;
 
 static bool
 to_cstr(struct str s, char *to, size_t max)
@@ -29,8 +32,7 @@ addr_parse(struct str s, struct addr *out)
 		return true;
 	if (inet_pton(AF_INET, text, v4) != 1)
 		return false;
-	memset(out->b, 0, 10);
-	out->b[10] = out->b[11] = 0xff;
+	memcpy(out->b, v4_head, sizeof(v4_head));
 	memcpy(out->b + 12, v4, 4);
 	return true;
 }
@@ -42,6 +44,10 @@ addr_net_parse(struct str s, struct addr_net *out)
 	int64_t n = -1;
 	bool v4 = str_find(s, ':') < 0;
 
+	if (str_eq(s, S("unix"))) {
+		*out = (struct addr_net){ unix_peer, 128 };
+		return true;
+	}
 	if (str_cut(s, '/', &host, &bits)) {
 		if (!str_i64(bits, &n) || n < 0 || n > (v4 ? 32 : 128))
 			return false;
@@ -73,7 +79,7 @@ addr_of(const struct sockaddr_storage *ss, struct addr *out)
 	memset(out, 0, sizeof(*out));
 	if (ss->ss_family == AF_INET) {
 		memcpy(&v4, ss, sizeof(v4));
-		out->b[10] = out->b[11] = 0xff;
+		memcpy(out->b, v4_head, sizeof(v4_head));
 		memcpy(out->b + 12, &v4.sin_addr, 4);
 	} else if (ss->ss_family == AF_INET6) {
 		memcpy(&v6, ss, sizeof(v6));
@@ -84,20 +90,23 @@ addr_of(const struct sockaddr_storage *ss, struct addr *out)
 static bool
 is_v4(const struct addr *a)
 {
-	static const uint8_t head[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff,
-	    0xff };
+	return memcmp(a->b, v4_head, sizeof(v4_head)) == 0;
+}
 
-	return memcmp(a->b, head, sizeof(head)) == 0;
+static bool
+is_unix(const struct addr *a)
+{
+	return memcmp(a->b, unix_peer.b, sizeof(unix_peer.b)) == 0;
 }
 
 struct str
 addr_text(const struct addr *a, char *to)
 {
-	const char *p = is_v4(a)
+	if (is_unix(a))
+		return S("unix");
+	return str_c(is_v4(a)
 	    ? inet_ntop(AF_INET, a->b + 12, to, ADDR_TEXT_MAX)
-	    : inet_ntop(AF_INET6, a->b, to, ADDR_TEXT_MAX);
-
-	return str_c(p);
+	    : inet_ntop(AF_INET6, a->b, to, ADDR_TEXT_MAX));
 }
 
 struct addr
@@ -110,32 +119,65 @@ addr_client(const struct addr *a)
 	return c;
 }
 
-static bool
-is_trusted(const struct addr *a, const struct addr_net *trusted, size_t n)
+bool
+addr_in_any(const struct addr *a, const struct addr_net *net, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		if (addr_in(a, &trusted[i]))
+		if (addr_in(a, &net[i]))
 			return true;
 	return false;
 }
 
-struct addr
-addr_forwarded(const struct addr *peer, struct str forwarded,
-    const struct addr_net *trusted, size_t n)
+/* An address as proxies write it: some add the port. */
+static bool
+parse_hop(struct str s, struct addr *out)
 {
-	struct addr now = *peer, next;
+	ptrdiff_t colon = str_rfind(s, ':');
+	struct str head;
 
-	while (forwarded.n > 0 && is_trusted(&now, trusted, n)) {
-		ptrdiff_t comma = str_rfind(forwarded, ',');
-		struct str last = str_trim(str_from(forwarded,
-		    (size_t)(comma + 1)));
-
-		if (!addr_parse(last, &next))
-			break;
-		now = next;
-		forwarded = str_sub(forwarded, 0, comma < 0 ? 0
-		    : (size_t)comma);
+	if (str_starts(s, S("["))) {
+		if (!str_cut(str_from(s, 1), ']', &head, &s))
+			return false;
+		s = head;
+	} else if (colon >= 0 && colon == str_find(s, ':')) {
+		s = str_sub(s, 0, (size_t)colon);
 	}
+	/* "::" is nobody's address; to us it would mean a unix socket. */
+	return addr_parse(s, out) && !is_unix(out);
+}
+
+/* Walks one header from the right; false: the walk is over. */
+static bool
+walk(struct addr *now, struct str list, const struct addr_net *trusted,
+    size_t n)
+{
+	bool more = true;
+
+	while (more) {
+		ptrdiff_t comma = str_rfind(list, ',');
+		struct addr next;
+
+		if (!addr_in_any(now, trusted, n) || !parse_hop(str_trim(
+		    str_from(list, (size_t)(comma + 1))), &next))
+			return false;
+		*now = next;
+		more = comma >= 0;
+		list = str_sub(list, 0, more ? (size_t)comma : 0);
+	}
+	return true;
+}
+
+struct addr
+addr_forwarded(const struct addr *peer, const struct http_header *header,
+    size_t nheaders, const struct addr_net *trusted, size_t n)
+{
+	struct addr now = *peer;
+
+	/* Several headers are one list: the last was added last. */
+	for (size_t i = nheaders; n > 0 && i > 0; i--)
+		if (str_eq_nocase(header[i - 1].name, S("X-Forwarded-For")) &&
+		    !walk(&now, header[i - 1].value, trusted, n))
+			break;
 	return now;
 }
 
@@ -153,14 +195,43 @@ bind_unix(struct str path, struct addr_bind *out, struct err *e)
 	return true;
 }
 
+static bool
+bind_v4(struct str host, uint16_t port, struct addr_bind *out)
+{
+	struct sockaddr_in v4 = { .sin_family = AF_INET,
+	    .sin_port = htons(port) };
+	char text[ADDR_TEXT_MAX];
+
+	if (!to_cstr(host, text, sizeof(text)) ||
+	    inet_pton(AF_INET, text, &v4.sin_addr) != 1)
+		return false;
+	memcpy(&out->ss, &v4, sizeof(v4));
+	out->n = sizeof(v4);
+	return true;
+}
+
+/* host in its brackets. */
+static bool
+bind_v6(struct str host, uint16_t port, struct addr_bind *out)
+{
+	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6,
+	    .sin6_port = htons(port) };
+	char text[ADDR_TEXT_MAX];
+
+	if (!str_starts(host, S("[")) || !str_ends(host, S("]")) ||
+	    !to_cstr(str_sub(host, 1, host.n - 2), text, sizeof(text)) ||
+	    inet_pton(AF_INET6, text, &v6.sin6_addr) != 1)
+		return false;
+	memcpy(&out->ss, &v6, sizeof(v6));
+	out->n = sizeof(v6);
+	return true;
+}
+
 bool
 addr_bind_parse(struct str s, struct addr_bind *out, struct err *e)
 {
-	struct sockaddr_in v4 = { .sin_family = AF_INET };
-	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6 };
 	ptrdiff_t colon = str_rfind(s, ':');
 	struct str host;
-	char text[ADDR_TEXT_MAX];
 	uint64_t port;
 
 	memset(out, 0, sizeof(*out));
@@ -172,22 +243,9 @@ addr_bind_parse(struct str s, struct addr_bind *out, struct err *e)
 		    "address: write ADDR:PORT, [V6]:PORT or unix:PATH",
 		    STR_ARG(s));
 	host = str_sub(s, 0, (size_t)colon);
-	if (str_starts(host, S("[")) && str_ends(host, S("]")))
-		host = str_sub(host, 1, host.n - 2);
-	if (!to_cstr(host, text, sizeof(text)))
-		text[0] = '\0';
-	if (inet_pton(AF_INET, text, &v4.sin_addr) == 1) {
-		v4.sin_port = htons((uint16_t)port);
-		memcpy(&out->ss, &v4, sizeof(v4));
-		out->n = sizeof(v4);
-		return true;
-	}
-	if (inet_pton(AF_INET6, text, &v6.sin6_addr) == 1) {
-		v6.sin6_port = htons((uint16_t)port);
-		memcpy(&out->ss, &v6, sizeof(v6));
-		out->n = sizeof(v6);
-		return true;
-	}
-	return fail(e, M_INVALID_PARAM, "\"" STR_FMT "\" is no IP address",
-	    STR_ARG(host));
+	if (!bind_v4(host, (uint16_t)port, out) &&
+	    !bind_v6(host, (uint16_t)port, out))
+		return fail(e, M_INVALID_PARAM, "\"" STR_FMT "\" is no IP "
+		    "address (of IPv6: in brackets)", STR_ARG(host));
+	return true;
 }

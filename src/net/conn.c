@@ -1,48 +1,39 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * A connection's life: head, body, the application, the reply, the next one.
- * One request is under way at a time; what a client sends beyond it waits
- * unread. See conn.h. threads: the loop's only.
+ * A connection's life: handshake, head, body, the application, the next one.
+ * Bytes are read into the loop's scratch memory and used from there; only what
+ * is left over is kept. See conn.h; the sending side is conn_write.c.
  */
-#define _GNU_SOURCE
 #include "net/conn.h"
 
 #include "base/clock.h"
+#include "net/heap.h"
+#include "net/request.h"
+#include "net/server.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#define READ_SIZE 16384
-#define LINGER_MS 1000
-#define RATE_AFTER_MS 10000
-
-static void *
-must(void *p)
-{
-	if (p == NULL)
-		abort();
-	return p;
-}
+#define RATE_WINDOW_MS 10000
+#define LINGER_READS 8
 
 void
 conn_watch(struct conn *c, uint32_t events)
 {
 	struct epoll_event ev = { .events = events, .data.ptr = c };
 
-	if (c->events == events && !c->unwatched)
+	if (c->watched == events && !c->unwatched)
 		return;
-	c->events = events;
 	epoll_ctl(c->loop->epoll, c->unwatched ? EPOLL_CTL_ADD : EPOLL_CTL_MOD,
 	    c->fd, &ev);
+	c->watched = events;
 	c->unwatched = false;
 }
 
-/* A closed peer is reported again and again: out of the set until there is something to do. */
+/* A closed peer is reported without end: out of epoll until we can act on it. */
 static void
 unwatch(struct conn *c)
 {
@@ -52,68 +43,29 @@ unwatch(struct conn *c)
 }
 
 void
-conn_timer(struct conn *c, int64_t deadline_ms)
+conn_timer(struct conn *c, int64_t in_ms)
 {
 	struct loop *l = c->loop;
-	struct conn **slot;
 
-	if (c->tprev != NULL) {
-		*c->tprev = c->tnext;
-		if (c->tnext != NULL)
-			c->tnext->tprev = c->tprev;
-		c->tprev = NULL;
-	}
-	c->deadline_ms = deadline_ms;
-	if (deadline_ms == 0)
-		return;
-	slot = &l->wheel[(size_t)(deadline_ms / WHEEL_TICK_MS + 1) %
-	    WHEEL_SLOTS];
-	c->tnext = *slot;
-	if (c->tnext != NULL)
-		c->tnext->tprev = &c->tnext;
-	c->tprev = slot;
-	*slot = c;
-}
-
-static void
-req_free(struct http_req *rq)
-{
-	if (rq->v.body_fd >= 0)
-		close(rq->v.body_fd);
-	__atomic_sub_fetch(&rq->loop->s->body_memory, (int64_t)rq->memory,
-	    __ATOMIC_RELAXED);
-	buf_free(&rq->body);
-	free(rq->header);
-	free(rq->head);
-	free(rq);
+	if (in_ms < 0)
+		wheel_clear(&l->wheel, &c->timer);
+	else
+		wheel_set(&l->wheel, &c->timer, l->now_ms + in_ms);
 }
 
 void
-http_req_get(struct http_req *rq)
-{
-	__atomic_add_fetch(&rq->refs, 1, __ATOMIC_RELAXED);
-}
-
-void
-http_req_put(struct http_req *rq)
-{
-	if (__atomic_sub_fetch(&rq->refs, 1, __ATOMIC_ACQ_REL) == 0)
-		req_free(rq);
-}
-
-static void
-req_end(struct conn *c)
+conn_end_request(struct conn *c)
 {
 	struct http_req *rq = c->rq;
 
 	if (rq == NULL)
 		return;
+	assert(atomic_load(&rq->state) == REQ_ENDED);
 	c->rq = NULL;
 	rq->conn = NULL;
 	http_req_put(rq);
 }
 
-/* Closes the socket now; the memory goes when the loop has done its round. */
 void
 conn_close(struct conn *c)
 {
@@ -121,18 +73,16 @@ conn_close(struct conn *c)
 
 	if (c->dead)
 		return;
-	conn_timer(c, 0);
+	c->dead = true;
+	/* A request that the application was not given yet. */
+	if (c->state == CONN_BODY && c->rq != NULL)
+		req_refused(c->rq);
+	conn_end_request(c);
+	conn_timer(c, -1);
 	tls_free(c->tls);
 	c->tls = NULL;
 	close(c->fd);
 	c->fd = -1;
-	if (c->rq != NULL && c->state == CONN_APP)
-		__atomic_store_n(&c->rq->gone, 1, __ATOMIC_RELEASE);
-	if (c->rq != NULL && c->state == CONN_APP && __atomic_load_n(
-	    &c->rq->state, __ATOMIC_ACQUIRE) != REQ_ENDED)
-		return;		/* the application still has it: conn_post ends it */
-	c->dead = true;
-	req_end(c);
 	if (c->prev != NULL)
 		c->prev->next = c->next;
 	else
@@ -141,355 +91,339 @@ conn_close(struct conn *c)
 		c->next->prev = c->prev;
 	c->next = l->dead;
 	l->dead = c;
+	clients_leave(&l->s->clients, &c->peer, c->counted);
 }
 
 void
 conn_free(struct conn *c)
 {
-	struct http_server *s = c->loop->s;
-
-	client_leave(s, &c->client);
-	__atomic_sub_fetch(&s->nconns, 1, __ATOMIC_RELAXED);
-	if (c->res.fd >= 0)
-		close(c->res.fd);
-	buf_free(&c->res.head);
-	buf_free(&c->res.body);
-	free(c->res_head_bytes);
+	reply_free(c->reply);
 	free(c->in);
-	free(c->h);
 	free(c);
 }
 
-void
-conn_open(struct loop *l, int fd, int listener, bool tls,
-    const struct addr *peer)
+static void
+begin_head(struct conn *c)
 {
+	c->state = CONN_HEAD;
+	c->begun = false;
+	http1_init(&c->h, c->loop->header, c->loop->s->conf.headers_max);
+}
+
+void
+conn_open(struct loop *l, int fd, int listener, const struct addr *peer,
+    bool counted)
+{
+	struct http_server *s = l->s;
 	struct epoll_event ev = { .events = EPOLLIN | EPOLLRDHUP };
 	struct conn *c = must(calloc(1, sizeof(*c)));
 
-	*c = (struct conn){ .loop = l, .fd = fd, .listener = listener,
-	    .peer = *peer, .res.fd = -1, .events = ev.events,
-	    .state = tls ? CONN_HANDSHAKE : CONN_HEAD };
-	c->client = addr_client(peer);
-	if (tls)
-		c->tls = tls_accept(l->s->tls, fd);
-	ev.data.ptr = c;
-	if ((tls && c->tls == NULL) ||
-	    epoll_ctl(l->epoll, EPOLL_CTL_ADD, fd, &ev) != 0) {
-		tls_free(c->tls);
-		close(fd);
-		client_leave(l->s, &c->client);
-		free(c);
-		return;
-	}
-	__atomic_add_fetch(&l->s->nconns, 1, __ATOMIC_RELAXED);
+	c->loop = l;
+	c->fd = fd;
+	c->listener = listener;
+	c->watched = ev.events;
+	c->peer = *peer;
+	c->counted = counted;
+	begin_head(c);
 	c->next = l->conns;
 	if (c->next != NULL)
 		c->next->prev = c;
 	l->conns = c;
-	conn_timer(c, l->now_ms + l->s->conf.head_ms);
-}
-
-/* Reads what there is; false: wait, or it was closed. */
-static bool
-fill(struct conn *c)
-{
-	enum tls_want want = TLS_WANT_READ;
-	ssize_t n;
-
-	if (c->in_cap - c->in_n < READ_SIZE / 4) {
-		c->in_cap = c->in_n + READ_SIZE;
-		c->in = must(realloc(c->in, c->in_cap));
-	}
-	if (c->tls != NULL)
-		n = tls_read(c->tls, c->in + c->in_n, c->in_cap - c->in_n,
-		    &want);
-	else
-		n = read(c->fd, c->in + c->in_n, c->in_cap - c->in_n);
-	if (n > 0) {
-		c->in_n += (size_t)n;
-		return true;
-	}
-	if (n < 0 && c->tls != NULL && want != TLS_FAILED) {
-		conn_watch(c, EPOLLRDHUP | (want == TLS_WANT_WRITE ? EPOLLOUT
-		    : EPOLLIN));
-		return false;
-	}
-	if (n < 0 && c->tls == NULL && (errno == EAGAIN || errno == EINTR))
-		return false;
-	conn_close(c);
-	return false;
-}
-
-static void
-consume(struct conn *c, size_t n)
-{
-	c->in_n -= n;
-	if (c->in_n > 0) {
-		memmove(c->in, c->in + n, c->in_n);
+	ev.data.ptr = c;
+	if (epoll_ctl(l->epoll, EPOLL_CTL_ADD, fd, &ev) != 0) {
+		conn_close(c);
 		return;
 	}
-	free(c->in);
-	c->in = NULL;
-	c->in_cap = 0;
+	if (s->listener[listener].tls) {
+		c->state = CONN_HANDSHAKE;
+		c->tls = tls_accept(s->tls, fd);
+		if (c->tls == NULL) {
+			conn_close(c);
+			return;
+		}
+	}
+	conn_timer(c, s->conf.head_ms);
 }
 
-static const struct {
-	struct str name;
-	enum http_method m;
-} methods[] = {
-	{ S_INIT("GET"), METHOD_GET }, { S_INIT("HEAD"), METHOD_HEAD },
-	{ S_INIT("POST"), METHOD_POST }, { S_INIT("PUT"), METHOD_PUT },
-	{ S_INIT("DELETE"), METHOD_DELETE },
-	{ S_INIT("OPTIONS"), METHOD_OPTIONS },
-	{ S_INIT("PATCH"), METHOD_PATCH },
-};
+/* > 0: bytes read; 0: nothing now; < 0: the peer closed or failed: closed. */
+static ssize_t
+sock_read(struct conn *c, char *to, size_t n)
+{
+	enum tls_want want = TLS_WANT_READ;
+	ssize_t got;
+
+	if (c->tls != NULL) {
+		got = tls_read(c->tls, to, n, &want);
+		if (got < 0 && want != TLS_FAILED) {
+			conn_watch(c, want == TLS_WANT_WRITE ? EPOLLOUT
+			    : EPOLLIN | EPOLLRDHUP);
+			return 0;
+		}
+	} else {
+		got = recv(c->fd, to, n, 0);
+		if (got < 0 && (errno == EAGAIN || errno == EINTR))
+			return 0;
+	}
+	if (got > 0)
+		return got;
+	conn_close(c);
+	return -1;
+}
+
+/* The client as the application shall see it. */
+static struct str
+client_text(const struct conn *c, char *to)
+{
+	const struct http_server *s = c->loop->s;
+	struct addr client = addr_forwarded(&c->peer, c->h.header,
+	    c->h.nheaders, s->trusted, s->conf.ntrusted);
+
+	return addr_text(&client, to);
+}
 
 static void
-view_method(struct http_req *rq)
-{
-	ptrdiff_t end = str_find(str_n(rq->head, rq->head_n), ' ');
-
-	rq->v.method_name = str_n(rq->head, end < 0 ? 0 : (size_t)end);
-	rq->v.method = METHOD_OTHER;
-	for (size_t i = 0; i < LEN(methods); i++)
-		if (str_eq(methods[i].name, rq->v.method_name))
-			rq->v.method = methods[i].m;
-}
-
-static void
-view_client(struct conn *c, struct http_req *rq)
+run_request(struct conn *c)
 {
 	struct http_server *s = c->loop->s;
-	struct addr client = addr_forwarded(&c->peer,
-	    http_header_get(&rq->v, "X-Forwarded-For"), s->trusted,
-	    s->ntrusted);
 
-	rq->v.address = addr_text(&client, rq->address);
+	conn_timer(c, -1);
+	if (s->app.request(s->app.arg, c->rq))
+		return;
+	req_refused(c->rq);
+	conn_refuse(c, 503);
 }
 
-/* The request object, with a head of its own that the view points into. */
-static struct http_req *
-req_new(struct conn *c, const char *head, size_t n)
-{
-	struct http_req *rq = must(calloc(1, sizeof(*rq)));
-	struct http1 *h = c->h;
-	struct str url, path, query;
-
-	rq->refs = 1;
-	rq->state = REQ_BUSY;
-	rq->loop = c->loop;
-	rq->conn = c;
-	rq->head = must(malloc(n));
-	memcpy(rq->head, head, n);
-	rq->head_n = n;
-	rq->header = must(calloc(h->nheaders + 1, sizeof(*rq->header)));
-	for (size_t i = 0; i < h->nheaders; i++) {
-		struct http_header x = h->header[i];
-
-		x.name.p = rq->head + (x.name.p - head);
-		if (x.value.n > 0)
-			x.value.p = rq->head + (x.value.p - head);
-		rq->header[i] = x;
-	}
-	url = str_n(rq->head + (h->url.p - head), h->url.n);
-	if (!str_cut(url, '?', &path, &query)) {
-		path = url;
-		query = (struct str){ NULL, 0 };
-	}
-	rq->v = (struct http_view){
-		.path = path, .query = query, .header = rq->header,
-		.nheaders = h->nheaders, .body_fd = -1, .tls = c->tls != NULL,
-		.listener = c->listener, .began_us = clock_mono_us(),
-	};
-	view_method(rq);
-	view_client(c, rq);
-	buf_init(&rq->body, NULL, 0);
-	return rq;
-}
-
-static bool
-body_piece(void *arg, struct str piece)
-{
-	struct conn *c = arg;
-	struct http_req *rq = c->rq;
-
-	c->body_bytes += (int64_t)piece.n;
-	if (c->body_bytes > c->rule.max_bytes)
-		return false;
-	if (rq->v.body_fd < 0) {
-		buf_str(&rq->body, piece);
-		return !rq->body.over;
-	}
-	while (piece.n > 0) {
-		ssize_t n = write(rq->v.body_fd, piece.p, piece.n);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		piece = str_from(piece, (size_t)n);
-	}
-	return true;
-}
-
-/* Reserves memory for a body; false: all bodies together take too much. */
-static bool
-reserve(struct conn *c, struct http_req *rq)
-{
-	struct http_server *s = c->loop->s;
-	int64_t want = c->h->length >= 0 ? c->h->length : c->rule.max_bytes;
-
-	if (__atomic_add_fetch(&s->body_memory, want, __ATOMIC_RELAXED) >
-	    (int64_t)s->conf.body_memory_max) {
-		__atomic_sub_fetch(&s->body_memory, want, __ATOMIC_RELAXED);
-		return false;
-	}
-	rq->memory = (size_t)want;
-	buf_init(&rq->body, NULL, (size_t)c->rule.max_bytes);
-	return true;
-}
-
-static bool
-open_spool(struct conn *c, struct http_req *rq)
-{
-	rq->v.body_fd = open(c->loop->s->conf.spool_dir, O_TMPFILE | O_RDWR |
-	    O_CLOEXEC, 0600);
-	return rq->v.body_fd >= 0;
-}
-
+/* The whole request is there. */
 static void
 give_to_app(struct conn *c)
 {
-	struct http_req *rq = c->rq;
-	struct http_server *s = c->loop->s;
-
-	free(c->h);
-	c->h = NULL;
+	req_body_end(c->rq);
 	c->state = CONN_APP;
-	rq->v.body = buf_view(&rq->body);
-	rq->v.body_bytes = c->body_bytes;
-	if (rq->v.body_fd >= 0)
-		lseek(rq->v.body_fd, 0, SEEK_SET);
-	conn_timer(c, 0);
-	conn_watch(c, EPOLLRDHUP);
-	__atomic_add_fetch(&s->nrequests, 1, __ATOMIC_RELAXED);
-	if (!s->app.request(s->app.arg, rq)) {
-		__atomic_store_n(&rq->state, REQ_ENDED, __ATOMIC_RELEASE);
-		conn_refuse(c, 503);
-	}
+	atomic_fetch_add_explicit(&c->loop->s->nrequests, 1,
+	    memory_order_relaxed);
+	run_request(c);
 }
 
+/* Refuses what the application was not given; closes if a body is coming. */
 static void
-read_body(struct conn *c)
+refuse_request(struct conn *c, int status)
 {
-	size_t used = 0;
-
-	while (c->in_n > 0 && !c->h->done) {
-		if (!http1_body(c->h, str_n(c->in, c->in_n), &used)) {
-			conn_refuse(c, c->body_bytes > c->rule.max_bytes ? 413
-			    : c->h->status != 0 ? c->h->status : 503);
-			return;
-		}
-		consume(c, used);
-	}
-	if (c->h->done)
-		give_to_app(c);
+	if (!c->h.done)
+		c->keep_alive = false;
+	req_refused(c->rq);
+	conn_refuse(c, status);
 }
 
 static bool
 send_continue(struct conn *c)
 {
 	static const char line[] = "HTTP/1.1 100 Continue\r\n\r\n";
+	ssize_t n = (ssize_t)sizeof(line) - 1;
 	enum tls_want want;
-	ssize_t n;
 
-	if (!c->h->expects || c->continued || c->in_n > 0)
-		return true;
-	c->continued = true;
-	n = c->tls != NULL ? tls_write(c->tls, line, sizeof(line) - 1, &want)
-	    : write(c->fd, line, sizeof(line) - 1);
-	return n == (ssize_t)(sizeof(line) - 1);
+	return n == (c->tls != NULL ? tls_write(c->tls, line, (size_t)n, &want)
+	    : send(c->fd, line, (size_t)n, MSG_NOSIGNAL));
 }
 
-/* The head is there: asks the application how the body may come. */
+static int
+on_body(void *arg, struct str piece)
+{
+	struct conn *c = arg;
+
+	return req_body_add(c->rq, &c->rule, piece);
+}
+
+/* A spooled body may take long, as long as it moves. */
 static void
-begin_request(struct conn *c, size_t head_n)
+body_timer(struct conn *c)
+{
+	int64_t all = c->loop->s->conf.body_ms;
+
+	if (!c->rule.spool) {
+		conn_timer(c, all);
+		return;
+	}
+	c->window_bytes = c->h.body_bytes;
+	conn_timer(c, all < RATE_WINDOW_MS ? all : RATE_WINDOW_MS);
+}
+
+/* True: the body may come. */
+static bool
+body_wanted(struct conn *c, bool more_here)
 {
 	struct http_server *s = c->loop->s;
-	struct http_req *rq = req_new(c, c->in, head_n);
-	bool has_body = c->h->chunked || c->h->length > 0;
 
-	c->rq = rq;
-	consume(c, head_n);
-	c->keep_alive = c->h->keep_alive;
-	c->is_head = rq->v.method == METHOD_HEAD;
-	c->body_bytes = 0;
-	c->continued = false;
 	c->rule = (struct http_body_rule){ .max_bytes = 0 };
-	c->state = CONN_BODY;
-	s->app.head(s->app.arg, &rq->v, &c->rule);
-	if (c->rule.refuse_status != 0 || c->h->length > c->rule.max_bytes) {
-		conn_refuse(c, c->rule.refuse_status != 0
-		    ? c->rule.refuse_status : 413);
-		return;
-	}
-	if (has_body && (c->rule.spool ? !open_spool(c, rq)
-	    : !reserve(c, rq))) {
-		conn_refuse(c, 503);
-		return;
-	}
-	c->h->on_body = body_piece;
-	c->h->arg = c;
-	c->body_began_ms = c->loop->now_ms;
-	conn_timer(c, c->loop->now_ms + (c->rule.spool ? RATE_AFTER_MS
-	    : s->conf.body_ms));
-	if (c->h->done)
-		give_to_app(c);
-	else if (!send_continue(c))
+	s->app.head(s->app.arg, &c->rq->v, &c->rule);
+	if (c->rule.refuse_status != 0) {
+		refuse_request(c, c->rule.refuse_status);
+	} else if (c->h.length > c->rule.max_bytes) {
+		refuse_request(c, 413);
+	} else if (c->h.done) {
+		return true;
+	} else if (!req_body_begin(c->rq, &c->rule, c->h.length)) {
+		refuse_request(c, 503);
+	} else if (c->h.expects && !more_here && !send_continue(c)) {
 		conn_close(c);
+	} else {
+		return true;
+	}
+	return false;
+}
+
+/* A whole head was parsed: asks the application how the body may come. */
+static void
+begin_request(struct conn *c, struct str head, bool more_here)
+{
+	char text[ADDR_TEXT_MAX];
+
+	c->rq = req_new(c->loop, c, &c->h, head, client_text(c, text));
+	c->rq->v.tls = c->tls != NULL;
+	c->rq->v.listener = c->listener;
+	c->rq->v.began_us = c->began_us;
+	atomic_store(&c->rq->gone, c->half_closed);
+	c->state = CONN_BODY;
+	c->keep_alive = c->h.keep_alive;
+	c->is_head = c->rq->v.method == METHOD_HEAD;
+	c->h.on_body = on_body;
+	c->h.arg = c;
+	if (!body_wanted(c, more_here))
+		return;
+	if (c->h.done)
+		give_to_app(c);
 	else
-		read_body(c);
+		body_timer(c);
+}
+
+/* Takes a head from *bytes; false: more is needed. */
+static bool
+take_head(struct conn *c, struct str *bytes)
+{
+	struct str head;
+	ptrdiff_t n;
+
+	if (!c->begun) {
+		c->begun = true;
+		c->began_us = clock_mono_us();
+		conn_timer(c, c->loop->s->conf.head_ms);
+	}
+	n = http1_find_head(&c->h, *bytes, c->loop->s->conf.head_max);
+	if (n == 0)
+		return false;
+	head = str_sub(*bytes, 0, n < 0 ? 0 : (size_t)n);
+	*bytes = str_from(*bytes, head.n);
+	if (n < 0 || !http1_head(&c->h, head)) {
+		c->keep_alive = c->is_head = false;
+		conn_refuse(c, c->h.status);
+		return true;
+	}
+	begin_request(c, head, bytes->n > 0);
+	return true;
 }
 
 static void
-read_head(struct conn *c)
+take_body(struct conn *c, struct str *bytes)
 {
-	ptrdiff_t n;
+	size_t used = 0;
 
-	if (c->in_n == 0)
-		return;
-	if (c->h == NULL) {
-		c->h = must(malloc(sizeof(*c->h)));
-		http1_init(c->h);
-		conn_timer(c, c->loop->now_ms + c->loop->s->conf.head_ms);
-	}
-	n = http1_head_length(c->h, str_n(c->in, c->in_n),
-	    c->loop->s->conf.head_max);
-	if (n == 0)
-		return;
-	if (n < 0 || !http1_head(c->h, str_n(c->in, (size_t)n))) {
-		conn_refuse(c, c->h->status);
+	if (!http1_body(&c->h, *bytes, &used)) {
+		refuse_request(c, c->h.status);
 		return;
 	}
-	begin_request(c, (size_t)n);
+	*bytes = str_from(*bytes, used);
+	if (c->h.done)
+		give_to_app(c);
+}
+
+/* Keeps what could not be used yet. */
+static void
+keep(struct conn *c, struct str bytes)
+{
+	if (c->dead || c->state == CONN_LINGER || bytes.n == 0)
+		return;
+	assert(c->in == NULL);
+	c->in = must(malloc(bytes.n));
+	memcpy(c->in, bytes.p, bytes.n);
+	c->in_n = bytes.n;
+}
+
+/* Goes as far as the bytes at the start of the scratch memory allow. */
+static void
+take(struct conn *c, size_t n)
+{
+	struct str bytes = str_n(c->loop->scratch, n);
+
+	while (bytes.n > 0 && !c->dead) {
+		if (c->state == CONN_BODY)
+			take_body(c, &bytes);
+		else if (c->state != CONN_HEAD || !take_head(c, &bytes))
+			break;
+	}
+	keep(c, bytes);
+}
+
+/* Moves what was kept to the scratch memory. */
+static size_t
+unkeep(struct conn *c)
+{
+	size_t n = c->in_n;
+
+	assert(n <= c->loop->scratch_n);
+	if (n > 0)
+		memcpy(c->loop->scratch, c->in, n);
+	free(c->in);
+	c->in = NULL;
+	c->in_n = 0;
+	return n;
+}
+
+/* How much to read: not past the request's end, as far as that is known. */
+static size_t
+appetite(const struct conn *c, size_t have)
+{
+	size_t head_max = c->loop->s->conf.head_max;
+	int64_t left;
+
+	if (c->state == CONN_HEAD)
+		return have < head_max ? head_max - have : 1;
+	if (c->h.chunked)
+		return head_max;
+	left = c->h.length - c->h.body_bytes;
+	return left < (int64_t)LOOP_READ ? (size_t)left : LOOP_READ;
+}
+
+static bool
+is_reading(const struct conn *c)
+{
+	return !c->dead && (c->state == CONN_HEAD || c->state == CONN_BODY);
+}
+
+/* Reads once from the socket; of TLS all that has been received. */
+static void
+read_some(struct conn *c)
+{
+	ssize_t got;
+	size_t have;
+
+	do {
+		have = unkeep(c);
+		got = sock_read(c, c->loop->scratch + have, appetite(c, have));
+		if (got >= 0)
+			take(c, have + (size_t)got);
+	} while (got > 0 && is_reading(c) && c->tls != NULL &&
+	    tls_pending(c->tls));
 }
 
 /* After a reply: what the client has already sent is the next request. */
-void
-conn_next_request(struct conn *c)
+static void
+go_on(struct conn *c)
 {
-	req_end(c);
-	free(c->h);
-	c->h = NULL;
-	c->state = CONN_HEAD;
-	if (c->loop->stopping) {
-		conn_close(c);
+	if (c->dead || c->state != CONN_HEAD)
 		return;
-	}
-	conn_watch(c, EPOLLIN | EPOLLRDHUP);
-	conn_timer(c, c->loop->now_ms + c->loop->s->conf.idle_ms);
-	read_head(c);
+	if (c->in_n > 0)
+		take(c, unkeep(c));
+	if (is_reading(c) && c->tls != NULL && tls_pending(c->tls))
+		read_some(c);
 }
 
 static void
@@ -499,88 +433,85 @@ handshake(struct conn *c)
 
 	if (want == TLS_FAILED) {
 		conn_close(c);
-		return;
+	} else if (want != TLS_DONE) {
+		conn_watch(c, want == TLS_WANT_WRITE ? EPOLLOUT
+		    : EPOLLIN | EPOLLRDHUP);
+	} else {
+		begin_head(c);
+		conn_watch(c, EPOLLIN | EPOLLRDHUP);
+		read_some(c);
 	}
-	if (want != TLS_DONE) {
-		conn_watch(c, EPOLLRDHUP | (want == TLS_WANT_WRITE ? EPOLLOUT
-		    : EPOLLIN));
-		return;
-	}
-	c->state = CONN_HEAD;
-	conn_watch(c, EPOLLIN | EPOLLRDHUP);
-	if (fill(c))
-		read_head(c);
 }
 
-/*
- * The client closed (or, half: only its sending side) while the application
- * has the request. A parked one ends; who half closed still gets the reply.
- */
+/* The client left a parked request. */
 static void
-hung_up(struct conn *c, bool half)
+left(struct conn *c)
 {
-	struct http_req *rq = c->rq;
 	struct http_server *s = c->loop->s;
-	int parked = REQ_PARKED;
 
-	c->keep_alive = false;
-	if (!half)
-		__atomic_store_n(&rq->gone, 1, __ATOMIC_RELEASE);
-	if (!__atomic_compare_exchange_n(&rq->state, &parked, REQ_ENDED, false,
-	    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
-		/* Busy: the reply will find out. */
-		unwatch(c);
+	if (!req_end_parked(c->rq))
 		return;
-	}
-	__atomic_sub_fetch(&s->nparked, 1, __ATOMIC_RELAXED);
 	if (s->app.gone != NULL)
-		s->app.gone(s->app.arg, rq);
+		s->app.gone(s->app.arg, c->rq);
 	conn_close(c);
 }
 
+/*
+ * While the application has the request, or it is parked. Bytes that come are
+ * left where they are. A client that closed its end may still wait for our
+ * answer, so a running request goes on; a parked one has nobody waiting.
+ */
+static void
+app_event(struct conn *c, uint32_t events)
+{
+	if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) == 0) {
+		conn_watch(c, EPOLLRDHUP);
+		return;
+	}
+	c->half_closed = true;
+	atomic_store(&c->rq->gone, true);
+	unwatch(c);
+	left(c);
+}
+
+/* Reads away what a client still sends: a reset would lose it our last reply. */
 static void
 linger(struct conn *c)
 {
-	char waste[4096];
+	for (int i = 0; i < LINGER_READS; i++) {
+		ssize_t n = recv(c->fd, c->loop->scratch, c->loop->scratch_n,
+		    0);
 
-	/* Reads what a refused client still sends, so that it sees our answer. */
-	for (int i = 0; i < 16; i++) {
-		ssize_t n = read(c->fd, waste, sizeof(waste));
-
-		if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			return;
+		if (n <= 0) {
 			conn_close(c);
 			return;
 		}
-		if (n < 0)
-			return;
 	}
 }
 
 void
 conn_event(struct conn *c, uint32_t events)
 {
-	if (c->dead || c->fd < 0)
+	if (c->dead)
 		return;
 	switch (c->state) {
 	case CONN_HANDSHAKE:
 		handshake(c);
 		break;
 	case CONN_HEAD:
+	case CONN_BODY:
 		if (c->tls != NULL)
 			conn_watch(c, EPOLLIN | EPOLLRDHUP);
-		if (fill(c))
-			read_head(c);
-		break;
-	case CONN_BODY:
-		if (fill(c))
-			read_body(c);
+		read_some(c);
 		break;
 	case CONN_APP:
-		if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0)
-			hung_up(c, (events & (EPOLLHUP | EPOLLERR)) == 0);
+		app_event(c, events);
 		break;
 	case CONN_WRITE:
-		conn_write_more(c);
+		conn_write(c);
+		go_on(c);
 		break;
 	case CONN_LINGER:
 		linger(c);
@@ -591,58 +522,89 @@ conn_event(struct conn *c, uint32_t events)
 static void
 resume(struct conn *c)
 {
-	struct http_server *s = c->loop->s;
+	c->rq->v.runs++;
+	c->rq->stop_told = c->loop->stopping;
+	run_request(c);
+}
+
+/* It was parked: arms what shall end that, unless it has ended already. */
+static void
+parked(struct conn *c)
+{
 	struct http_req *rq = c->rq;
+	int64_t left_ms;
 
-	conn_timer(c, 0);
-	rq->v.runs++;
-	if (!s->app.request(s->app.arg, rq)) {
-		__atomic_store_n(&rq->state, REQ_ENDED, __ATOMIC_RELEASE);
-		conn_refuse(c, 503);
+	if (atomic_load(&rq->state) != REQ_PARKED)
+		return;
+	if (c->half_closed) {
+		left(c);
+		return;
 	}
+	if (c->loop->stopping && !rq->stop_told) {
+		if (req_unpark(rq))
+			resume(c);
+		return;
+	}
+	left_ms = rq->park_until_ms - c->loop->now_ms;
+	conn_timer(c, left_ms > 0 ? left_ms : 0);
 }
 
-/* True: this thread took it from being parked. */
-static bool
-unpark(struct http_req *rq)
+void
+conn_posted(struct http_req *rq)
 {
-	int parked = REQ_PARKED;
+	unsigned todo = req_take_todo(rq);
+	struct conn *c = rq->conn;
 
-	if (!__atomic_compare_exchange_n(&rq->state, &parked, REQ_BUSY, false,
-	    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
-		return false;
-	__atomic_sub_fetch(&rq->loop->s->nparked, 1, __ATOMIC_RELAXED);
-	return true;
+	if (c != NULL && (todo & TODO_RESUME) != 0)
+		resume(c);
+	if ((todo & TODO_REPLY) != 0) {
+		struct reply *r = rq->reply;
+
+		assert(c != NULL);
+		rq->reply = NULL;
+		conn_reply(c, r);
+	} else if ((todo & TODO_DROP) != 0) {
+		assert(c != NULL);
+		conn_close(c);
+	} else if ((todo & TODO_PARK) != 0 && rq->conn != NULL) {
+		parked(c);
+	}
+	if (c != NULL)
+		go_on(c);
 }
 
-static bool
-too_slow(const struct conn *c)
+static void
+body_timeout(struct conn *c)
 {
-	int64_t ms = c->loop->now_ms - c->body_began_ms;
-	int64_t rate = c->loop->s->conf.upload_min_rate;
+	int64_t got = c->h.body_bytes - c->window_bytes;
+	const struct http_conf *conf = &c->loop->s->conf;
+	int64_t window_ms = conf->body_ms < RATE_WINDOW_MS ? conf->body_ms
+	    : RATE_WINDOW_MS;
 
-	return !c->rule.spool || c->body_bytes < rate * (ms / 1000);
+	if (c->rule.spool && got * 1000 >= conf->upload_min_rate * window_ms)
+		body_timer(c);
+	else
+		refuse_request(c, 408);
 }
 
 void
 conn_timeout(struct conn *c)
 {
 	switch (c->state) {
-	case CONN_APP:
-		if (unpark(c->rq))
-			resume(c);
-		break;
 	case CONN_HEAD:
-		if (c->h != NULL)
+		if (c->begun) {
+			c->keep_alive = c->is_head = false;
 			conn_refuse(c, 408);
-		else
+		} else {
 			conn_close(c);
+		}
 		break;
 	case CONN_BODY:
-		if (too_slow(c))
-			conn_refuse(c, 408);
-		else
-			conn_timer(c, c->loop->now_ms + RATE_AFTER_MS);
+		body_timeout(c);
+		break;
+	case CONN_APP:
+		if (req_unpark(c->rq))
+			resume(c);
 		break;
 	case CONN_HANDSHAKE:
 	case CONN_WRITE:
@@ -650,92 +612,26 @@ conn_timeout(struct conn *c)
 		conn_close(c);
 		break;
 	}
+	go_on(c);
 }
 
 void
 conn_stop(struct conn *c)
 {
-	if (c->state == CONN_APP && c->fd >= 0) {
-		if (unpark(c->rq))
+	if (c->state == CONN_APP) {
+		if (req_unpark(c->rq))
 			resume(c);
-	} else if (c->state == CONN_HEAD && c->h == NULL) {
+	} else if (c->state == CONN_HANDSHAKE ||
+	    (c->state == CONN_HEAD && !c->begun)) {
 		conn_close(c);
 	}
-}
-
-/* The socket is closed but the application only now gave the request back. */
-static void
-bury(struct conn *c)
-{
-	c->fd = -1;
-	if (!c->dead) {
-		c->state = CONN_LINGER;
-		c->fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-		conn_close(c);
-	}
-}
-
-static void
-park(struct conn *c)
-{
-	struct http_req *rq = c->rq;
-
-	if (__atomic_load_n(&rq->state, __ATOMIC_ACQUIRE) != REQ_PARKED)
-		return;
-	if (c->fd < 0 || __atomic_load_n(&rq->gone, __ATOMIC_ACQUIRE) != 0) {
-		hung_up(c, false);
-		if (c->fd < 0)
-			bury(c);
-		return;
-	}
-	if (c->loop->stopping) {
-		if (unpark(rq))
-			resume(c);
-		return;
-	}
-	conn_timer(c, rq->park_ms);
 }
 
 void
-conn_post(struct loop *l, struct post *p)
+conn_cut(struct conn *c)
 {
-	struct http_req *rq = p->rq;
-	struct conn *c = rq->conn;
-
-	(void)l;
-	if (c == NULL) {
-		if (p->kind == POST_REPLY)
-			http_res_free(&p->res);
-		http_req_put(rq);
-		free(p);
-		return;
-	}
-	switch (p->kind) {
-	case POST_REPLY:
-		if (c->fd < 0 || __atomic_load_n(&rq->gone,
-		    __ATOMIC_ACQUIRE) != 0) {
-			http_res_free(&p->res);
-			if (c->fd < 0)
-				bury(c);
-			else
-				conn_close(c);
-		} else {
-			conn_reply(c, &p->res);
-		}
-		break;
-	case POST_DROP:
-		if (c->fd < 0)
-			bury(c);
-		else
-			conn_close(c);
-		break;
-	case POST_PARK:
-		park(c);
-		break;
-	case POST_RESUME:
-		resume(c);
-		break;
-	}
-	http_req_put(rq);
-	free(p);
+	if (c->state == CONN_APP)
+		left(c);
+	else
+		conn_close(c);
 }

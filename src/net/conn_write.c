@@ -1,279 +1,247 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * The writing side of a connection: the reply's head, body and file. See
- * conn.h. threads: the loop's only.
+ * A connection's sending side: the reply's head and body in one go, then its
+ * file. See conn.h.
  */
 #include "net/conn.h"
 
-#include "base/clock.h"
+#include "net/request.h"
+#include "net/server.h"
 
+#include <assert.h>
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/sendfile.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
-#include <time.h>
 #include <unistd.h>
 
 #define LINGER_MS 1000
-#define FILE_PIECE 65536
+/* Of a reply in one round, so that one fast reader doesn't hold up the others. */
+#define ROUND_BYTES ((size_t)1 << 20)
 
-static const struct {
-	int status;
-	const char *text;
-} reasons[] = {
-	{ 200, "OK" }, { 201, "Created" }, { 202, "Accepted" },
-	{ 204, "No Content" }, { 206, "Partial Content" }, { 302, "Found" },
-	{ 303, "See Other" }, { 304, "Not Modified" },
-	{ 307, "Temporary Redirect" }, { 400, "Bad Request" },
-	{ 401, "Unauthorized" }, { 403, "Forbidden" }, { 404, "Not Found" },
-	{ 405, "Method Not Allowed" }, { 408, "Request Timeout" },
-	{ 409, "Conflict" }, { 413, "Content Too Large" },
-	{ 414, "URI Too Long" }, { 416, "Range Not Satisfiable" },
-	{ 417, "Expectation Failed" }, { 429, "Too Many Requests" },
-	{ 431, "Request Header Fields Too Large" },
-	{ 500, "Internal Server Error" }, { 501, "Not Implemented" },
-	{ 502, "Bad Gateway" }, { 503, "Service Unavailable" },
-	{ 504, "Gateway Timeout" }, { 505, "HTTP Version Not Supported" },
-};
+enum sent { SENT_SOME, SENT_WAIT, SENT_FAILED };
 
-static const char *
-reason(int status)
+static enum sent
+tls_sent(struct conn *c, ssize_t n, enum tls_want want)
 {
-	for (size_t i = 0; i < LEN(reasons); i++)
-		if (reasons[i].status == status)
-			return reasons[i].text;
-	return "Status";
+	if (n > 0)
+		return SENT_SOME;
+	if (want == TLS_FAILED)
+		return SENT_FAILED;
+	conn_watch(c, want == TLS_WANT_READ ? EPOLLIN : EPOLLOUT);
+	return SENT_WAIT;
 }
 
-/* The Date header's value, made once a second and thread. */
-static const char *
-http_date(void)
+static enum sent
+plain_sent(struct conn *c, ssize_t n)
 {
-	static _Thread_local char text[40];
-	static _Thread_local time_t made;
-	time_t now = (time_t)(clock_now_ms() / 1000);
-	struct tm tm;
+	if (n > 0)
+		return SENT_SOME;
+	if (n == 0 || (errno != EAGAIN && errno != EINTR))
+		return SENT_FAILED;
+	conn_watch(c, EPOLLOUT);
+	return SENT_WAIT;
+}
 
-	if (now != made && gmtime_r(&now, &tm) != NULL) {
-		strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", &tm);
-		made = now;
+/* What is left to send of head and body, in two pieces; their number. */
+static int
+memory_left(const struct reply *r, struct iovec iov[2])
+{
+	struct str piece[2] = { str_n(r->head, r->head_n),
+	    buf_view(&r->res.body) };
+	size_t skip = r->memory_sent;
+	int n = 0;
+
+	if (r->bodiless)
+		piece[1].n = 0;
+	for (int i = 0; i < 2; i++) {
+		struct str rest = str_from(piece[i], skip < piece[i].n ? skip
+		    : piece[i].n);
+
+		skip -= piece[i].n - rest.n;
+		if (rest.n > 0)
+			iov[n++] = (struct iovec){ (void *)(uintptr_t)rest.p,
+			    rest.n };
 	}
-	return text;
+	return n;
 }
 
-static void
-write_head(struct conn *c, struct buf *b)
+/* Small pieces are joined, so that they go in one record. */
+static enum sent
+send_memory_tls(struct conn *c, const struct iovec *iov, int niov)
 {
-	const struct http_res *res = &c->res;
-	int64_t length = (int64_t)res->body.n + (res->fd >= 0 ? res->fd_bytes
-	    : 0);
+	enum tls_want want = TLS_WANT_WRITE;
+	char *out = c->loop->out;
+	const void *p = iov[0].iov_base;
+	size_t n = iov[0].iov_len;
+	ssize_t sent;
 
-	buf_fmt(b, "HTTP/1.1 %d %s\r\nServer: %s\r\nDate: %s\r\n", res->status,
-	    reason(res->status), c->loop->s->conf.server_header, http_date());
-	if (res->status != 304 && res->status != 204)
-		buf_fmt(b, "Content-Length: %lld\r\n", (long long)length);
-	if (!c->keep_alive)
-		buf_c(b, "Connection: close\r\n");
-	buf_str(b, buf_view(&res->head));
-	buf_c(b, "\r\n");
+	if (niov == 2 && n + iov[1].iov_len <= LOOP_READ) {
+		memcpy(out, p, n);
+		memcpy(out + n, iov[1].iov_base, iov[1].iov_len);
+		p = out;
+		n += iov[1].iov_len;
+	}
+	sent = tls_write(c->tls, p, n, &want);
+	if (sent > 0)
+		c->reply->memory_sent += (size_t)sent;
+	return tls_sent(c, sent, want);
+}
+
+static enum sent
+send_memory(struct conn *c, struct iovec *iov, int niov)
+{
+	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = (size_t)niov };
+	ssize_t sent = sendmsg(c->fd, &msg, MSG_NOSIGNAL);
+
+	if (sent > 0)
+		c->reply->memory_sent += (size_t)sent;
+	return plain_sent(c, sent);
+}
+
+static enum sent
+send_file_tls(struct conn *c, off_t at, size_t left)
+{
+	enum tls_want want = TLS_WANT_WRITE;
+	char *out = c->loop->out;
+	ssize_t n = pread(c->reply->res.fd, out,
+	    left < LOOP_READ ? left : LOOP_READ, at);
+
+	if (n <= 0)
+		return SENT_FAILED;	/* shorter than was said */
+	n = tls_write(c->tls, out, (size_t)n, &want);
+	if (n > 0)
+		c->reply->file_sent += n;
+	return tls_sent(c, n, want);
+}
+
+static enum sent
+send_file(struct conn *c, size_t left)
+{
+	struct reply *r = c->reply;
+	off_t at = (off_t)(r->res.fd_from + r->file_sent);
+	ssize_t n;
+
+	if (c->tls != NULL)
+		return send_file_tls(c, at, left);
+	n = sendfile(c->fd, r->res.fd, &at,
+	    left < ROUND_BYTES ? left : ROUND_BYTES);
+	if (n > 0)
+		r->file_sent += n;
+	return plain_sent(c, n);
+}
+
+/* Sends a piece; *done: there was nothing left. */
+static enum sent
+send_piece(struct conn *c, bool *done)
+{
+	struct reply *r = c->reply;
+	struct iovec iov[2];
+	int niov = memory_left(r, iov);
+
+	*done = false;
+	if (niov > 0)
+		return c->tls != NULL ? send_memory_tls(c, iov, niov)
+		    : send_memory(c, iov, niov);
+	if (!r->bodiless && r->res.fd >= 0 && r->file_sent < r->res.fd_bytes)
+		return send_file(c, (size_t)(r->res.fd_bytes - r->file_sent));
+	*done = true;
+	return SENT_SOME;
 }
 
 static void
 reply_done(struct conn *c)
 {
-	struct http_res *res = &c->res;
+	struct loop *l = c->loop;
 
-	if (res->fd >= 0)
-		close(res->fd);
-	res->fd = -1;
-	buf_free(&res->head);
-	buf_free(&res->body);
-	free(c->res_head_bytes);
-	c->res_head_bytes = NULL;
+	reply_free(c->reply);
+	c->reply = NULL;
 	if (c->keep_alive) {
-		conn_next_request(c);
+		c->state = CONN_HEAD;
+		c->begun = false;
+		http1_init(&c->h, l->header, l->s->conf.headers_max);
+		conn_watch(c, EPOLLIN | EPOLLRDHUP);
+		conn_timer(c, l->s->conf.idle_ms);
 		return;
 	}
 	/* What the client may still be sending must not make our reply vanish. */
-	if (c->tls != NULL || shutdown(c->fd, SHUT_WR) != 0) {
+	if (c->tls != NULL)
+		tls_bye(c->tls);
+	if (shutdown(c->fd, SHUT_WR) != 0) {
 		conn_close(c);
 		return;
 	}
 	c->state = CONN_LINGER;
-	conn_watch(c, EPOLLIN | EPOLLRDHUP);
-	conn_timer(c, c->loop->now_ms + LINGER_MS);
-}
-
-/* > 0: so many bytes went; 0: wait; < 0: closed. */
-static ssize_t
-send_memory(struct conn *c)
-{
-	struct str head = c->res_head, body = buf_view(&c->res.body);
-	size_t body_sent = c->sent > head.n ? c->sent - head.n : 0;
-	enum tls_want want = TLS_WANT_WRITE;
-	struct iovec iov[2];
-	struct msghdr msg = { .msg_iov = iov };
-	ssize_t n;
-
-	if (c->is_head)
-		body.n = 0;
-	if (c->sent < head.n) {
-		struct str rest = str_from(head, c->sent);
-
-		iov[0] = (struct iovec){ (void *)(uintptr_t)rest.p, rest.n };
-		msg.msg_iovlen = 1;
-	}
-	if (body.n > body_sent) {
-		struct str rest = str_from(body, body_sent);
-
-		iov[msg.msg_iovlen++] = (struct iovec){
-		    (void *)(uintptr_t)rest.p, rest.n };
-	}
-	if (msg.msg_iovlen == 0)
-		return 0;
-	if (c->tls != NULL) {
-		n = tls_write(c->tls, iov[0].iov_base, iov[0].iov_len, &want);
-		if (n < 0 && want != TLS_FAILED) {
-			conn_watch(c, want == TLS_WANT_READ ? EPOLLIN
-			    : EPOLLOUT);
-			return 0;
-		}
-	} else {
-		n = sendmsg(c->fd, &msg, MSG_NOSIGNAL);
-		if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
-			conn_watch(c, EPOLLOUT);
-			return 0;
-		}
-	}
-	if (n > 0)
-		c->sent += (size_t)n;
-	return n > 0 ? n : -1;
-}
-
-static ssize_t
-send_file_tls(struct conn *c, off_t at, size_t left)
-{
-	char piece[FILE_PIECE];
-	enum tls_want want = TLS_WANT_WRITE;
-	ssize_t n = pread(c->res.fd, piece, left < sizeof(piece) ? left
-	    : sizeof(piece), at);
-
-	if (n <= 0)
-		return -1;
-	n = tls_write(c->tls, piece, (size_t)n, &want);
-	if (n < 0 && want != TLS_FAILED) {
-		conn_watch(c, want == TLS_WANT_READ ? EPOLLIN : EPOLLOUT);
-		return 0;
-	}
-	return n;
-}
-
-static ssize_t
-send_file(struct conn *c)
-{
-	off_t at = (off_t)(c->res.fd_from + c->file_sent);
-	size_t left = (size_t)(c->res.fd_bytes - c->file_sent);
-	ssize_t n;
-
-	if (c->tls != NULL) {
-		n = send_file_tls(c, at, left);
-	} else {
-		n = sendfile(c->fd, c->res.fd, &at, left);
-		if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
-			conn_watch(c, EPOLLOUT);
-			return 0;
-		}
-		if (n == 0)
-			n = -1;		/* the file is shorter than we said */
-	}
-	if (n > 0)
-		c->file_sent += n;
-	return n;
-}
-
-static bool
-all_sent(const struct conn *c, bool *memory)
-{
-	size_t total = c->res_head.n + (c->is_head ? 0 : c->res.body.n);
-
-	*memory = c->sent >= total;
-	return *memory && (c->is_head || c->res.fd < 0 ||
-	    c->file_sent >= c->res.fd_bytes);
+	conn_watch(c, EPOLLIN);
+	conn_timer(c, LINGER_MS);
 }
 
 void
-conn_write_more(struct conn *c)
+conn_write(struct conn *c)
 {
-	bool memory;
+	int64_t before = c->reply->file_sent +
+	    (int64_t)c->reply->memory_sent, now;
+	bool done;
 
-	while (!all_sent(c, &memory)) {
-		ssize_t n = memory ? send_file(c) : send_memory(c);
+	for (;;) {
+		enum sent sent = send_piece(c, &done);
 
-		if (n < 0) {
+		if (sent == SENT_FAILED) {
 			conn_close(c);
 			return;
 		}
-		conn_timer(c, c->loop->now_ms + c->loop->s->conf.write_ms);
-		if (n == 0)
+		if (done) {
+			reply_done(c);
 			return;
+		}
+		now = c->reply->file_sent + (int64_t)c->reply->memory_sent;
+		if (sent == SENT_WAIT)
+			break;
+		if (now - before >= (int64_t)ROUND_BYTES) {
+			conn_watch(c, EPOLLOUT);
+			break;
+		}
 	}
-	reply_done(c);
+	/* Time is given for every piece that moves. */
+	if (now > before || c->timer.prev == NULL)
+		conn_timer(c, c->loop->s->conf.write_ms);
 }
 
-/* Takes the reply and begins to send it. */
 void
-conn_reply(struct conn *c, struct http_res *res)
+conn_reply(struct conn *c, struct reply *r)
 {
-	struct buf b;
+	struct loop *l = c->loop;
 
-	c->res = *res;
-	c->sent = 0;
-	c->file_sent = 0;
-	if (res->close || c->loop->stopping)
+	assert(!c->dead && c->reply == NULL);
+	conn_end_request(c);
+	if (r->res.close || l->stopping)
 		c->keep_alive = false;
-	buf_init(&b, NULL, 65536 + res->head.n);
-	write_head(c, &b);
-	c->res_head = buf_view(&b);
-	c->res_head_bytes = b.p;
+	reply_head(r, &(struct reply_how){ .is_head = c->is_head,
+	    .keep_alive = c->keep_alive, .minor = c->h.minor,
+	    .server = l->s->conf.server_header, .date = loop_date(l) });
+	c->reply = r;
 	c->state = CONN_WRITE;
-	conn_write_more(c);
+	conn_timer(c, -1);
+	conn_write(c);
 }
 
-/* A reply of the server's own; the connection closes after it. */
 void
 conn_refuse(struct conn *c, int status)
 {
 	struct http_server *s = c->loop->s;
+	struct str body = { NULL, 0 };
 	struct http_res res;
 
+	if (c->rq != NULL && c->rule.refuse_status == status)
+		body = c->rule.refuse_body;
+	if (body.n == 0 && s->app.refusal != NULL)
+		body = s->app.refusal(s->app.arg, status);
 	http_res_init(&res, status);
 	http_res_header(&res, "Content-Type", S("application/json"));
+	/* Pages in browsers shall see the error. */
 	http_res_header(&res, "Access-Control-Allow-Origin", S("*"));
-	if (c->rule.refuse_status == status && c->rule.refuse_body.n > 0)
-		buf_str(&res.body, c->rule.refuse_body);
-	else if (s->app.refusal != NULL)
-		buf_str(&res.body, s->app.refusal(s->app.arg, status));
-	res.close = true;
-	conn_timer(c, 0);
-	conn_reply(c, &res);
-}
-
-void
-http_res_init(struct http_res *res, int status)
-{
-	*res = (struct http_res){ .status = status, .fd = -1 };
-	buf_init(&res->head, NULL, 65536);
-	buf_init(&res->body, NULL, (size_t)1 << 30);
-}
-
-void
-http_res_free(struct http_res *res)
-{
-	if (res->fd >= 0)
-		close(res->fd);
-	res->fd = -1;
-	buf_free(&res->head);
-	buf_free(&res->body);
+	buf_str(&res.body, body);
+	conn_reply(c, reply_new(&res, s->server_n));
 }

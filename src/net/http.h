@@ -39,9 +39,9 @@ struct http_view {
 	struct str body;		/* whole; empty when spooled */
 	int body_fd;			/* >= 0: the body is in this unnamed file, at offset 0 (owned by the request) */
 	int64_t body_bytes;
-	struct str address;		/* the client's, as text: after X-Forwarded-For of trusted proxies */
+	struct str address;		/* the client's, as text: after X-Forwarded-For of trusted proxies; "unix" */
 	bool tls;
-	int listener;			/* index in the configuration; -1 - i for metrics-like extras */
+	int listener;			/* index in the configuration */
 	int64_t began_us;		/* clock_mono_us() at the first byte */
 	int runs;			/* 0 first; counts the times it was woken after a park */
 };
@@ -60,7 +60,10 @@ struct http_app {
 	void (*head)(void *arg, const struct http_view *v, struct http_body_rule *rule);
 	/* On a loop thread; must queue. False: overload, 503 is answered. */
 	bool (*request)(void *arg, struct http_req *rq);
-	/* The client of a parked request went away (or the park was ended by stop); called once, on a loop thread. May be NULL. */
+	/*
+	 * The client of a parked request went away, or stop_ms passed: the request ended. Called once, on a loop thread.
+	 * May be NULL.
+	 */
 	void (*gone)(void *arg, struct http_req *rq);
 	/* The body of replies that the server makes itself (400, 408, 413, 431, 503): JSON with errcode and error. */
 	struct str (*refusal)(void *arg, int status);
@@ -69,20 +72,23 @@ struct http_app {
 struct http_listen {
 	struct str address;		/* "127.0.0.1:8008", "[::1]:8008", "unix:/path" */
 	bool tls;
+	unsigned mode;			/* of a unix socket's file; 0: 0600 */
 };
 
+/* What it points to must live as long as the server. */
 struct http_conf {
 	const struct http_listen *listen;
 	size_t nlisten;
 	int nloops;
 	const char *tls_cert, *tls_key;	/* NULL without TLS */
 	const char *spool_dir;
-	const struct str *trusted_proxies;	/* addresses or CIDR */
+	const struct str *trusted_proxies;	/* addresses or CIDR; "unix": the peers of unix sockets */
 	size_t ntrusted;
 	size_t head_max;		/* bytes of request line and headers */
 	size_t headers_max;		/* count: 100 */
 	int64_t head_ms, body_ms, idle_ms, write_ms, stop_ms;
 	int64_t upload_min_rate;	/* bytes per second of a spooled body, measured over 10 s */
+	/* Of IPv6 a /64 counts as one address; trusted proxies count only in all. */
 	size_t connections_max, connections_per_address;
 	size_t body_memory_max;		/* bodies in memory, all connections together; over it 503 */
 	const char *server_header;	/* "beffroi" */
@@ -106,7 +112,9 @@ int http_port(const struct http_server *s, size_t i);
 bool http_reload_tls(struct http_server *s, const char *cert, const char *key, struct err *e) MUST_CHECK;
 /*
  * Stops accepting, wakes what is parked (v->runs grows, http_stopping() is
- * true), lets what is under way end for stop_ms, closes, joins, frees.
+ * true), lets what is under way end for stop_ms, closes, joins, frees. What
+ * the application still has it waits for: every request given must be ended.
+ * References to requests may outlive it.
  */
 void http_stop(struct http_server *s);
 bool http_stopping(const struct http_server *s);
@@ -115,7 +123,7 @@ bool http_req_stopping(const struct http_req *rq);	/* of the request's server */
 const struct http_view *http_view(const struct http_req *rq);
 /* The value of the first header of that name, or empty. */
 struct str http_header_get(const struct http_view *v, const char *name);
-/* The client closed its end. threads: any */
+/* The client closed its end; a reply is sent all the same, as it may still listen. threads: any */
 bool http_gone(const struct http_req *rq);
 /* A word of the application's own, kept over parks (not freed by the server). */
 void http_set_data(struct http_req *rq, void *data);

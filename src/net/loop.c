@@ -1,141 +1,210 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * A loop thread: epoll, the timer wheel, posts from other threads, accepting.
- * It never blocks but in epoll_wait.
+ * See loop.h. It never blocks but in epoll_wait. Posts are a list that other
+ * threads push onto; who finds it empty writes to the eventfd, so that a burst
+ * wakes the loop once. The eventfd is edge-triggered and never read.
  */
-#define _GNU_SOURCE
-#include "net/conn.h"
+#define _GNU_SOURCE		/* accept4 */
+#include "net/loop.h"
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "net/conn.h"
+#include "net/heap.h"
+#include "net/request.h"
+#include "net/server.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdlib.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #define EVENTS 256
 #define ACCEPT_ROUND 64
+#define DEAF_MS 200
 
 void
-loop_post(struct loop *l, enum post_kind kind, struct http_req *rq,
-    struct http_res *res)
+loop_wake(struct loop *l)
 {
-	struct post *p = malloc(sizeof(*p)), *head;
 	uint64_t one = 1;
 
-	if (p == NULL)
+	/* A full counter is a wake-up too. */
+	if (write(l->event, &one, sizeof(one)) < 0 && errno != EAGAIN)
 		abort();
-	http_req_get(rq);
-	p->kind = kind;
-	p->rq = rq;
-	if (res != NULL)
-		p->res = *res;
-	head = __atomic_load_n(&l->posts, __ATOMIC_RELAXED);
+}
+
+void
+loop_post(struct loop *l, struct http_req *rq)
+{
+	struct http_req *head = atomic_load(&l->posts);
+
 	do {
-		p->next = head;
-	} while (!__atomic_compare_exchange_n(&l->posts, &head, p, true,
-	    __ATOMIC_RELEASE, __ATOMIC_RELAXED));
-	/* Only who finds the list empty needs to wake the loop. */
-	if (head == NULL && write(l->event, &one, sizeof(one)) < 0 &&
-	    errno != EAGAIN)
-		abort();
+		rq->next = head;
+	} while (!atomic_compare_exchange_weak(&l->posts, &head, rq));
+	if (head == NULL)
+		loop_wake(l);
 }
 
 static void
 take_posts(struct loop *l)
 {
-	struct post *p = __atomic_exchange_n(&l->posts, NULL,
-	    __ATOMIC_ACQUIRE), *in_order = NULL;
+	struct http_req *rq = atomic_exchange(&l->posts, NULL), *next;
+	struct http_req *in_order = NULL;
 
-	while (p != NULL) {
-		struct post *next = p->next;
-
-		p->next = in_order;
-		in_order = p;
-		p = next;
+	for (; rq != NULL; rq = next) {
+		next = rq->next;
+		rq->next = in_order;
+		in_order = rq;
 	}
-	while (in_order != NULL) {
-		p = in_order;
-		in_order = p->next;
-		conn_post(l, p);
+	for (rq = in_order; rq != NULL; rq = next) {
+		/* From conn_posted() on it may be posted again. */
+		next = rq->next;
+		conn_posted(rq);
+		http_req_put(rq);
 	}
 }
 
-/* Out of descriptors: gives up the spare one to take a connection and close it. */
-static void
-shed(struct http_server *s, int fd)
+const char *
+loop_date(struct loop *l)
 {
-	int victim;
+	int64_t s = clock_now_ms() / 1000;
 
-	if (s->spare_fd < 0)
-		return;
-	close(s->spare_fd);
-	victim = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
-	if (victim >= 0)
-		close(victim);
-	s->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (s != l->date_s || l->date[0] == '\0')
+		reply_date(l->date, s);
+	l->date_s = s;
+	return l->date;
+}
+
+static bool
+watch_listener(struct loop *l, struct listener *x)
+{
+	struct epoll_event ev = { .events = EPOLLIN | EPOLLEXCLUSIVE,
+	    .data.ptr = x };
+
+	return epoll_ctl(l->epoll, EPOLL_CTL_ADD, x->fd, &ev) == 0;
 }
 
 static void
-accept_round(struct loop *l, int listener)
+unwatch_listeners(struct loop *l)
+{
+	for (size_t i = 0; i < l->s->conf.nlisten; i++)
+		epoll_ctl(l->epoll, EPOLL_CTL_DEL, l->s->listener[i].fd, NULL);
+}
+
+static void
+hear_again(struct loop *l)
+{
+	l->deaf = false;
+	for (size_t i = 0; i < l->s->conf.nlisten; i++)
+		if (!watch_listener(l, &l->s->listener[i]))
+			abort();
+}
+
+/*
+ * Out of descriptors: the spare one takes a connection, which is closed. If
+ * that fails too the listeners rest, or epoll would report them without end.
+ */
+static bool
+shed(struct loop *l, int fd)
+{
+	int victim = -1;
+
+	if (l->spare_fd >= 0) {
+		close(l->spare_fd);
+		victim = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+		if (victim >= 0)
+			close(victim);
+		l->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	}
+	if (victim >= 0)
+		return true;
+	log_warn("net", "no descriptors: new connections wait");
+	unwatch_listeners(l);
+	l->deaf = true;
+	wheel_set(&l->wheel, &l->hear, l->now_ms + DEAF_MS);
+	return false;
+}
+
+static void
+enter(struct loop *l, int fd, int listener, const struct sockaddr_storage *ss)
 {
 	struct http_server *s = l->s;
-	int fd = s->listen_fd[listener], one = 1;
+	struct addr peer;
+	bool counted;
+	int one = 1;
 
+	addr_of(ss, &peer);
+	/* Many clients are behind a proxy's or a unix socket's one address. */
+	counted = ss->ss_family != AF_UNIX &&
+	    !addr_in_any(&peer, s->trusted, s->conf.ntrusted);
+	if (!clients_enter(&s->clients, &peer, counted)) {
+		close(fd);
+		return;
+	}
+	if (ss->ss_family != AF_UNIX)
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	conn_open(l, fd, listener, &peer, counted);
+}
+
+static void
+accept_round(struct loop *l, const struct listener *x)
+{
 	for (int i = 0; i < ACCEPT_ROUND; i++) {
 		struct sockaddr_storage ss;
 		socklen_t n = sizeof(ss);
-		struct addr peer, client;
-		int got;
+		int fd;
 
 		memset(&ss, 0, sizeof(ss));
-		got = accept4(fd, (struct sockaddr *)&ss, &n,
+		fd = accept4(x->fd, (struct sockaddr *)&ss, &n,
 		    SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (got < 0) {
-			if (errno == EMFILE || errno == ENFILE)
-				shed(s, fd);
-			return;
-		}
-		addr_of(&ss, &peer);
-		if (!client_enter(s, &peer, &client)) {
-			close(got);
+		if (fd >= 0) {
+			enter(l, fd, (int)(x - l->s->listener), &ss);
 			continue;
 		}
-		if (ss.ss_family != AF_UNIX)
-			setsockopt(got, IPPROTO_TCP, TCP_NODELAY, &one,
-			    sizeof(one));
-		conn_open(l, got, listener, s->conf.listen[listener].tls,
-		    &peer);
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
+		    errno == ENOMEM) {
+			if (!shed(l, x->fd))
+				return;
+		} else if (errno != EINTR && errno != ECONNABORTED) {
+			return;
+		}
 	}
+}
+
+static void
+handle(struct loop *l, const struct epoll_event *ev)
+{
+	struct listener *x = l->s->listener;
+	void *what = ev->data.ptr;
+
+	if (what == l)
+		return;		/* a wake-up: posts are taken in any case */
+	for (size_t i = 0; i < l->s->conf.nlisten; i++) {
+		if (what == &x[i]) {
+			accept_round(l, &x[i]);
+			return;
+		}
+	}
+	conn_event(what, ev->events);
 }
 
 static void
 run_timers(struct loop *l)
 {
-	int64_t tick = l->now_ms / WHEEL_TICK_MS;
+	struct timer *t;
 
-	if (tick - l->wheel_tick > WHEEL_SLOTS)
-		l->wheel_tick = tick - WHEEL_SLOTS;
-	for (; l->wheel_tick < tick; l->wheel_tick++) {
-		struct conn *c = l->wheel[(size_t)(l->wheel_tick + 1) %
-		    WHEEL_SLOTS], *next;
-
-		for (; c != NULL; c = next) {
-			next = c->tnext;
-			if (c->deadline_ms > l->now_ms)
-				continue;	/* another round of the wheel */
-			conn_timer(c, 0);
-			conn_timeout(c);
-			/* It may have moved others of this slot: begin again. */
-			next = l->wheel[(size_t)(l->wheel_tick + 1) %
-			    WHEEL_SLOTS];
-		}
+	while ((t = wheel_due(&l->wheel, l->now_ms)) != NULL) {
+		if (t == &l->hear)
+			hear_again(l);
+		else
+			conn_timeout((struct conn *)t);
 	}
 }
 
@@ -150,82 +219,115 @@ free_dead(struct loop *l)
 	}
 }
 
+/* Calls fn for every connection; it may close the one it is called for. */
 static void
-begin_stop(struct loop *l)
-{
-	struct conn *next;
-
-	l->stopping = true;
-	l->stop_at_ms = l->now_ms + l->s->conf.stop_ms;
-	for (size_t i = 0; i < l->s->conf.nlisten; i++)
-		epoll_ctl(l->epoll, EPOLL_CTL_DEL, l->s->listen_fd[i], NULL);
-	for (struct conn *c = l->conns; c != NULL; c = next) {
-		next = c->next;
-		conn_stop(c);
-	}
-}
-
-/* After stop_ms whoever still sends, or does not take the reply, is cut. */
-static void
-cut_late(struct loop *l)
+for_all(struct loop *l, void (*fn)(struct conn *c))
 {
 	struct conn *next;
 
 	for (struct conn *c = l->conns; c != NULL; c = next) {
 		next = c->next;
-		if (c->state != CONN_APP)
-			conn_close(c);
+		fn(c);
 	}
 }
 
 static void
-handle(struct loop *l, struct epoll_event *ev)
+look_at_stop(struct loop *l)
 {
-	uint64_t n;
-
-	if (ev->data.ptr == l) {
-		while (read(l->event, &n, sizeof(n)) > 0)
-			;
-		return;
+	if (!l->stopping && atomic_load(&l->s->stopping)) {
+		l->stopping = true;
+		l->stop_at_ms = l->now_ms + l->s->conf.stop_ms;
+		wheel_clear(&l->wheel, &l->hear);
+		if (!l->deaf)
+			unwatch_listeners(l);
+		for_all(l, conn_stop);
 	}
-	for (size_t i = 0; i < l->s->conf.nlisten; i++) {
-		if (ev->data.ptr == &l->s->listen_fd[i]) {
-			accept_round(l, (int)i);
-			return;
-		}
-	}
-	conn_event(ev->data.ptr, ev->events);
+	if (l->stopping && l->now_ms >= l->stop_at_ms)
+		for_all(l, conn_cut);
 }
 
-static int64_t
-mono_ms(void)
+static int
+wait_ms(const struct loop *l)
 {
-	return clock_mono_us() / 1000;
+	int ms = wheel_wait_ms(&l->wheel, l->now_ms);
+
+	if (l->stopping && (ms < 0 || ms > WHEEL_TICK_MS))
+		ms = WHEEL_TICK_MS;
+	return ms;
 }
 
-void *
+static void *
 loop_main(void *arg)
 {
 	struct loop *l = arg;
 	struct epoll_event ev[EVENTS];
 
-	l->now_ms = mono_ms();
-	l->wheel_tick = l->now_ms / WHEEL_TICK_MS;
-	for (;;) {
-		int n = epoll_wait(l->epoll, ev, EVENTS, WHEEL_TICK_MS * 2);
+	prctl(PR_SET_NAME, "loop");
+	while (!l->stopping || l->conns != NULL) {
+		int n = epoll_wait(l->epoll, ev, EVENTS, wait_ms(l));
 
-		l->now_ms = mono_ms();
+		l->now_ms = clock_mono_us() / 1000;
 		for (int i = 0; i < n; i++)
 			handle(l, &ev[i]);
 		take_posts(l);
 		run_timers(l);
-		if (!l->stopping && __atomic_load_n(&l->s->stopping,
-		    __ATOMIC_ACQUIRE) != 0)
-			begin_stop(l);
-		if (l->stopping && l->now_ms >= l->stop_at_ms)
-			cut_late(l);
+		look_at_stop(l);
 		free_dead(l);
-		if (l->stopping && l->conns == NULL)
-			return NULL;
 	}
+	return NULL;
+}
+
+bool
+loop_init(struct loop *l, struct http_server *s)
+{
+	struct epoll_event ev = { .events = EPOLLIN | EPOLLET, .data.ptr = l };
+
+	l->s = s;
+	l->epoll = epoll_create1(EPOLL_CLOEXEC);
+	l->event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	l->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	l->now_ms = clock_mono_us() / 1000;
+	l->scratch_n = s->conf.head_max + LOOP_READ;
+	l->scratch = must(malloc(l->scratch_n));
+	l->out = must(malloc(LOOP_READ));
+	l->header = must(calloc(s->conf.headers_max, sizeof(*l->header)));
+	atomic_init(&l->posts, NULL);
+	wheel_init(&l->wheel, l->now_ms);
+	if (l->epoll < 0 || l->event < 0 ||
+	    epoll_ctl(l->epoll, EPOLL_CTL_ADD, l->event, &ev) != 0)
+		return false;
+	for (size_t i = 0; i < s->conf.nlisten; i++)
+		if (!watch_listener(l, &s->listener[i]))
+			return false;
+	return true;
+}
+
+/* No signals here: those of the process are its own, and SIGPIPE is nobody's. */
+void
+loop_start(struct loop *l)
+{
+	sigset_t all, before;
+	int rc;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	rc = pthread_create(&l->thread, NULL, loop_main, l);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (rc != 0)
+		abort();
+}
+
+void
+loop_done(struct loop *l)
+{
+	assert(l->conns == NULL && l->dead == NULL);
+	if (l->epoll >= 0)
+		close(l->epoll);
+	if (l->event >= 0)
+		close(l->event);
+	if (l->spare_fd >= 0)
+		close(l->spare_fd);
+	free(l->scratch);
+	free(l->out);
+	free(l->header);
 }

@@ -58,6 +58,8 @@ load(const char *cert, const char *key, struct err *e)
 	    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	SSL_CTX_set_options(ssl, SSL_OP_NO_RENEGOTIATION |
 	    SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+	/* Sessions are kept by clients, in tickets. */
+	SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_alpn_select_cb(ssl, choose_alpn, NULL);
 	if (SSL_CTX_use_certificate_chain_file(ssl, cert) != 1) {
 		bad(e, "certificate", cert);
@@ -153,6 +155,19 @@ wanted(struct tls *t, int rc)
 	default:
 		return TLS_FAILED;
 	}
+}
+
+bool
+tls_pending(const struct tls *t)
+{
+	return SSL_has_pending(t->ssl) != 0;
+}
+
+void
+tls_bye(struct tls *t)
+{
+	ERR_clear_error();
+	SSL_shutdown(t->ssl);
 }
 
 enum tls_want

@@ -19,6 +19,10 @@ void tls_ctx_free(struct tls_ctx *t);
 
 struct tls *tls_accept(struct tls_ctx *t, int fd);	/* NULL: no memory */
 void tls_free(struct tls *t);
+/* Bytes were received that epoll knows nothing of. */
+bool tls_pending(const struct tls *t);
+/* Tells the peer that nothing follows; does not wait for its answer. */
+void tls_bye(struct tls *t);
 enum tls_want tls_handshake(struct tls *t);
 /* As read(2) and write(2): -1 with *want when it must wait; 0 on read: the end. */
 ssize_t tls_read(struct tls *t, void *p, size_t n, enum tls_want *want);
