@@ -33,8 +33,6 @@ bool devicelist_bump(struct db *db, struct stream_tx *tx, struct str user, struc
 void devicelist_end(struct stream_tx *tx, struct str user);
 /* A device is gone: its keys and messages too. In a transaction's body. */
 bool e2ee_device_removed(struct db *db, struct str user, struct str device, struct err *e) MUST_CHECK;
-/* What memory knows of the user's keys and messages is asked anew. */
-void e2ee_forget_user(struct str user);
 
 struct otk_count {
 	struct str algorithm;

@@ -424,6 +424,27 @@ notify_room(int64_t nid, int64_t pos)
 }
 
 void
+notify_sharers(struct str user, int64_t pos)
+{
+	struct watched *u;
+	int64_t *rooms = NULL;
+	size_t n = 0;
+
+	notify_user(user, pos);
+	pthread_mutex_lock(&table.lock);
+	u = map_get(&table.users, user);
+	if (u != NULL && u->nrooms > 0) {
+		n = u->nrooms;
+		rooms = must(malloc(n * sizeof(*rooms)));
+		memcpy(rooms, u->rooms, n * sizeof(*rooms));
+	}
+	pthread_mutex_unlock(&table.lock);
+	for (size_t i = 0; i < n; i++)
+		notify_room(rooms[i], pos);
+	free(rooms);
+}
+
+void
 notify_membership(int64_t nid, struct str user, bool in_room)
 {
 	struct watched *u;

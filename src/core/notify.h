@@ -14,6 +14,8 @@
 void notify_room(int64_t room_nid, int64_t pos);
 void notify_user(struct str user, int64_t pos);
 void notify_device(struct str user, struct str device, int64_t pos);
+/* A change at pos that concerns the user and everybody in a room with the user (device lists). */
+void notify_sharers(struct str user, int64_t pos);
 /* The user's membership of a room changed: later notify_room calls take it into account. Before notify_room of that event. */
 void notify_membership(int64_t room_nid, struct str user, bool in_room);
 /* Ends every sleep of a user (device empty: all devices): their requests run again from the first step. */

@@ -244,7 +244,6 @@ session_end_devices(struct ctx *c, struct str user, const struct str *device,
 		return false;
 	}
 	session_forget_user(user);
-	e2ee_forget_user(user);
 	devicelist_end(&x.tx, user);
 	for (size_t i = 0; i < n; i++)
 		notify_kick(user, device[i]);

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* Keys, cross-signing, to-device. spec: client-server, "End-to-End Encryption". */
+#include "api/res.h"
+#include "core/e2ee.h"
+#include "core/keys.h"
+#include "core/token.h"
+#include "room/ids.h"
+
+#define QUERY_USERS_MAX 2000
+
+static void
+write_counts(struct req *rq, struct jsonw *w)
+{
+	struct otk_count *n;
+	struct str *unused;
+	size_t count = 0, nunused;
+
+	jsonw_obj(w, "one_time_key_counts");
+	if (!otk_counts(&rq->ctx, rq->ctx.who.user, rq->ctx.who.device, &n,
+	    &count, &unused, &nunused))
+		err_clear(&rq->ctx.err);
+	for (size_t i = 0; i < count; i++) {
+		jsonw_key(w, n[i].algorithm);
+		jsonw_int(w, NULL, n[i].n);
+	}
+	jsonw_obj_end(w);
+}
+
+/* POST /keys/upload: device_keys, one_time_keys, fallback_keys. */
+bool
+keys_upload_post(struct req *rq)
+{
+	const struct json *device, *one_time, *fallback;
+
+	if (!body_opt_obj(rq, "device_keys", &device) ||
+	    !body_opt_obj(rq, "one_time_keys", &one_time) ||
+	    !body_opt_obj(rq, "fallback_keys", &fallback) ||
+	    !keys_upload(&rq->ctx, device, one_time, fallback))
+		return false;
+	write_counts(rq, res_open(rq, 200));
+	return res_close(rq);
+}
+
+/* POST /keys/query: device_keys { user: [device...] }. */
+bool
+keys_query_post(struct req *rq)
+{
+	struct json devices = json_new_obj(), master = json_new_obj();
+	struct json self = json_new_obj(), user = json_new_obj();
+	struct arena *a = rq->ctx.a;
+	const struct json *ask;
+	struct jsonw *w;
+
+	if (!body_obj(rq, "device_keys", &ask))
+		return false;
+	if (ask->n > QUERY_USERS_MAX)
+		return fail(&rq->ctx.err, M_INVALID_PARAM,
+		    "At most %d users at once", QUERY_USERS_MAX);
+	for (uint32_t i = 0; i < ask->n; i++) {
+		struct str id = ask->m[i].key;
+		struct user_keys k;
+
+		if (ask->m[i].val.type != JSON_ARR)
+			return fail(&rq->ctx.err, M_INVALID_PARAM,
+			    "device_keys names a list of devices a user");
+		if (!id_user_ok(id) || !server_is_local(id))
+			continue;
+		if (!keys_query(&rq->ctx, id, &ask->m[i].val, &k))
+			return false;
+		json_set(a, &devices, id, k.devices);
+		if (k.has_master)
+			json_set(a, &master, id, k.master);
+		if (k.has_self_signing)
+			json_set(a, &self, id, k.self_signing);
+		if (k.has_user_signing)
+			json_set(a, &user, id, k.user_signing);
+		res_note(rq, SEEN_DEVICES, id, k.devices.n);
+	}
+	w = res_open(rq, 200);
+	jsonw_json(w, "device_keys", &devices);
+	jsonw_obj(w, "failures");
+	jsonw_obj_end(w);
+	jsonw_json(w, "master_keys", &master);
+	jsonw_json(w, "self_signing_keys", &self);
+	jsonw_json(w, "user_signing_keys", &user);
+	if (rq->seen.n == 0)
+		res_note(rq, SEEN_DEVICES, S(""), 0);
+	return res_close(rq);
+}
+
+/* POST /keys/claim: one_time_keys { user: { device: algorithm } }. */
+bool
+keys_claim_post(struct req *rq)
+{
+	const struct json *ask;
+	struct json out;
+	struct jsonw *w;
+
+	if (!body_obj(rq, "one_time_keys", &ask) ||
+	    !keys_claim(&rq->ctx, ask, &out))
+		return false;
+	w = res_open(rq, 200);
+	jsonw_obj(w, "failures");
+	jsonw_obj_end(w);
+	jsonw_json(w, "one_time_keys", &out);
+	res_note(rq, SEEN_DEVICES, S("one-time keys"), out.n);
+	return res_close(rq);
+}
+
+/* GET /keys/changes?from=&to= */
+bool
+keys_changes_get(struct req *rq)
+{
+	struct str from_text, to_text, *changed, *left;
+	int64_t from, to;
+	struct jsonw *w;
+	size_t nc, nl;
+
+	if (!req_need(rq, "from", &from_text) || !req_need(rq, "to", &to_text) ||
+	    !token_sync_read(from_text, &from, &rq->ctx.err) ||
+	    !token_sync_read(to_text, &to, &rq->ctx.err) ||
+	    !devicelist_changes(&rq->ctx, rq->ctx.who.user, from, to, &changed,
+	    &nc, &left, &nl))
+		return false;
+	w = res_open(rq, 200);
+	jsonw_arr(w, "changed");
+	for (size_t i = 0; i < nc; i++)
+		jsonw_str(w, NULL, changed[i]);
+	jsonw_arr_end(w);
+	jsonw_arr(w, "left");
+	for (size_t i = 0; i < nl; i++)
+		jsonw_str(w, NULL, left[i]);
+	jsonw_arr_end(w);
+	return res_close(rq);
+}
+
+/* POST /keys/device_signing/upload: master_key, self_signing_key, user_signing_key, auth. */
+bool
+device_signing_upload_post(struct req *rq)
+{
+	const struct json *master, *self, *user;
+	bool harmless;
+
+	return body_opt_obj(rq, "master_key", &master) &&
+	    body_opt_obj(rq, "self_signing_key", &self) &&
+	    body_opt_obj(rq, "user_signing_key", &user) &&
+	    crosssign_is_harmless(&rq->ctx, master, self, user, &harmless) &&
+	    (harmless || req_uia(rq)) &&
+	    crosssign_upload(&rq->ctx, master, self, user) && res_empty(rq);
+}
+
+/* POST /keys/signatures/upload: { user: { key: signed object } }. */
+bool
+signatures_upload_post(struct req *rq)
+{
+	struct json failures;
+
+	if (!signatures_upload(&rq->ctx, &rq->body, &failures))
+		return false;
+	jsonw_json(res_open(rq, 200), "failures", &failures);
+	return res_close(rq);
+}
+
+/* PUT /sendToDevice/{eventType}/{txnId}: messages. */
+bool
+send_to_device_put(struct req *rq)
+{
+	struct str type = req_path(rq, "eventType");
+	const struct json *messages;
+
+	if (!body_obj(rq, "messages", &messages))
+		return false;
+	if (type.n == 0 || type.n > 255)
+		return fail(&rq->ctx.err, M_INVALID_PARAM,
+		    "An event type takes 1 to 255 bytes");
+	return todevice_send(&rq->ctx, type, req_path(rq, "txnId"),
+	    messages) && res_empty(rq);
+}
