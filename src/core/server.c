@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "core/ctx.h"
 #include "core/evcache.h"
+#include "core/media.h"
 #include "core/room_impl.h"
 #include "core/watch.h"
 #include "crypto/digest.h"
@@ -107,7 +108,7 @@ server_start(const struct conf *conf, struct err *e)
 	evcache_start((size_t)conf->cache_rooms / 2);
 	room_cache_start((size_t)conf->cache_rooms / 2);
 	notify_start();
-	return true;
+	return media_start(e);
 }
 
 void

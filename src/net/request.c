@@ -65,7 +65,7 @@ req_new(struct loop *l, struct conn *c, const struct http1 *h,
 	char *bytes = (char *)(rq->header + h->nheaders);
 
 	memset(rq, 0, sizeof(*rq));
-	rq->s = server_get(l->s);
+	rq->s = http_server_get(l->s);
 	rq->loop = l;
 	rq->conn = c;
 	atomic_init(&rq->refs, 1);
@@ -101,7 +101,7 @@ req_free(struct http_req *rq)
 		atomic_fetch_sub(&s->body_memory, rq->memory);
 	buf_free(&rq->body);
 	free(rq);
-	server_put(s);
+	http_server_put(s);
 }
 
 void

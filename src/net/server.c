@@ -28,14 +28,14 @@ server_free(struct http_server *s)
 }
 
 struct http_server *
-server_get(struct http_server *s)
+http_server_get(struct http_server *s)
 {
 	atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
 	return s;
 }
 
 void
-server_put(struct http_server *s)
+http_server_put(struct http_server *s)
 {
 	if (atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) == 1)
 		server_free(s);
@@ -116,7 +116,7 @@ http_start(const struct http_conf *conf, const struct http_app *app,
 	struct http_server *s = server_new(conf, app);
 
 	if (!open_all(s, e)) {
-		server_put(s);
+		http_server_put(s);
 		return NULL;
 	}
 	for (int i = 0; i < conf->nloops; i++)
@@ -137,7 +137,7 @@ http_stop(struct http_server *s)
 		pthread_join(s->loop[i].thread, NULL);
 	for (size_t i = 0; i < s->conf.nlisten; i++)
 		listener_close(&s->listener[i]);
-	server_put(s);
+	http_server_put(s);
 }
 
 int

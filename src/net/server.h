@@ -35,8 +35,8 @@ struct http_server {
 	atomic_llong nparked, nrequests, body_memory;
 };
 
-struct http_server *server_get(struct http_server *s);
-void server_put(struct http_server *s);
+struct http_server *http_server_get(struct http_server *s);
+void http_server_put(struct http_server *s);
 
 /* listen.c: opens conf.listen[i]. */
 bool listener_open(struct listener *l, const struct http_listen *conf, struct err *e) MUST_CHECK;

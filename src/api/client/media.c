@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * Files: upload and authenticated download. The unauthenticated paths of old
+ * are not here: every file that leaves has a reader on record.
+ * spec: client-server, "Content repository".
+ */
+#include "api/res.h"
+#include "base/conf.h"
+#include "core/media.h"
+
+#include <unistd.h>
+
+#define NAME_BYTES_MAX 255
+#define TYPE_BYTES_MAX 127
+#define POLL_MS 500
+
+/* A type that can stand in a header. */
+static struct str
+upload_type(struct req *rq)
+{
+	struct str s = str_trim(http_header_get(rq->v, "Content-Type"));
+
+	if (s.n == 0 || s.n > TYPE_BYTES_MAX || !str_utf8_ok(s))
+		return S("application/octet-stream");
+	return s;
+}
+
+static bool
+upload(struct req *rq, struct str id)
+{
+	struct str name = req_query(rq, "filename");
+	struct media_row row;
+	int fd = rq->v->body_fd;
+	int64_t bytes = rq->v->body_bytes;
+
+	if (name.n > NAME_BYTES_MAX)
+		return fail(&rq->ctx.err, M_INVALID_PARAM,
+		    "filename takes at most 255 bytes");
+	if (fd < 0)
+		return fail(&rq->ctx.err, M_INVALID_PARAM,
+		    "The body is empty");
+	if (!media_store(&rq->ctx, fd, bytes, upload_type(rq), name, id,
+	    &row))
+		return false;
+	if (id.n > 0)
+		return res_empty(rq);
+	jsonw_str(res_open(rq, 200), "content_uri", str_fmt(rq->ctx.a,
+	    "mxc://" STR_FMT "/" STR_FMT, STR_ARG(row.server),
+	    STR_ARG(row.id)));
+	return res_close(rq);
+}
+
+/* POST /_matrix/media/v3/upload?filename= */
+bool
+upload_post(struct req *rq)
+{
+	return upload(rq, (struct str){ NULL, 0 });
+}
+
+/* PUT /_matrix/media/v3/upload/{serverName}/{mediaId} */
+bool
+upload_put(struct req *rq)
+{
+	if (!str_eq(req_path(rq, "serverName"), server_get()->name))
+		return fail(&rq->ctx.err, M_NOT_FOUND,
+		    "That media id is another server's");
+	return upload(rq, req_path(rq, "mediaId"));
+}
+
+/* POST /_matrix/media/v1/create */
+bool
+media_create_post(struct req *rq)
+{
+	struct media_row row;
+	struct jsonw *w;
+
+	if (!media_create(&rq->ctx, &row))
+		return false;
+	w = res_open(rq, 200);
+	jsonw_str(w, "content_uri", str_fmt(rq->ctx.a, "mxc://" STR_FMT "/"
+	    STR_FMT, STR_ARG(row.server), STR_ARG(row.id)));
+	jsonw_int(w, "unused_expires_at", row.expires_ms);
+	return res_close(rq);
+}
+
+/* GET /_matrix/client/v1/media/config */
+bool
+media_config_get(struct req *rq)
+{
+	jsonw_int(res_open(rq, 200), "m.upload.size",
+	    conf_get()->media_max_upload);
+	return res_close(rq);
+}
+
+/* Types that a browser may show in place; everything else is saved. */
+static bool
+is_inline(struct str type)
+{
+	static const struct str ok[] = {
+		S_INIT("text/css"), S_INIT("text/plain"), S_INIT("text/csv"),
+		S_INIT("application/json"), S_INIT("application/ld+json"),
+		S_INIT("image/jpeg"), S_INIT("image/gif"), S_INIT("image/png"),
+		S_INIT("image/apng"), S_INIT("image/webp"),
+		S_INIT("image/avif"), S_INIT("video/mp4"),
+		S_INIT("video/webm"), S_INIT("video/ogg"),
+		S_INIT("video/quicktime"), S_INIT("audio/mp4"),
+		S_INIT("audio/webm"), S_INIT("audio/aac"),
+		S_INIT("audio/mpeg"), S_INIT("audio/ogg"),
+		S_INIT("audio/wave"), S_INIT("audio/wav"),
+		S_INIT("audio/x-wav"), S_INIT("audio/x-pn-wav"),
+		S_INIT("audio/flac"), S_INIT("audio/x-flac"),
+	};
+	struct str rest;
+
+	if (!str_cut(type, ';', &type, &rest))
+		rest = type;
+	for (size_t i = 0; i < LEN(ok); i++)
+		if (str_eq_nocase(ok[i], str_trim(type)))
+			return true;
+	return false;
+}
+
+static void
+file_headers(struct req *rq, const struct media_row *row, struct str name)
+{
+	struct str how = is_inline(row->type) ? S("inline") : S("attachment");
+
+	if (name.n == 0)
+		name = row->name;
+	if (name.n > 0)
+		how = str_fmt(rq->ctx.a, STR_FMT "; filename*=utf-8''" STR_FMT,
+		    STR_ARG(how), STR_ARG(pct_encode(rq->ctx.a, name)));
+	res_header(rq, "Content-Disposition", how);
+	res_header(rq, "Content-Security-Policy", S("sandbox; default-src "
+	    "'none'; script-src 'none'; plugin-types application/pdf; "
+	    "style-src 'unsafe-inline'; media-src 'self'; object-src 'self';"));
+	res_header(rq, "Cross-Origin-Resource-Policy", S("cross-origin"));
+	res_header(rq, "X-Content-Type-Options", S("nosniff"));
+	res_header(rq, "Cache-Control",
+	    S("private, max-age=31536000, immutable"));
+}
+
+static bool
+download(struct req *rq, struct str name)
+{
+	struct str server = req_path(rq, "serverName");
+	struct str id = req_path(rq, "mediaId");
+	int64_t timeout = 20000, left;
+	struct media_row row;
+	bool ready;
+	int fd;
+
+	if (!req_int(rq, "timeout_ms", 0, 120000, &timeout) ||
+	    !media_get(&rq->ctx, server, id, &row, &ready))
+		return false;
+	if (!ready) {
+		left = req_time_left(rq, timeout);
+		if (left > 0)
+			return req_park(rq, left < POLL_MS ? left : POLL_MS);
+		return fail(&rq->ctx.err, M_NOT_YET_UPLOADED,
+		    "The file is not there yet");
+	}
+	if (!media_open(&rq->ctx, &row, &fd) || !res_file(rq, str_fmt(
+	    rq->ctx.a, STR_FMT "/" STR_FMT, STR_ARG(server), STR_ARG(id)), fd,
+	    row.bytes, row.type))
+		return false;
+	file_headers(rq, &row, name);
+	return true;
+}
+
+/* GET /_matrix/client/v1/media/download/{serverName}/{mediaId} */
+bool
+download_get(struct req *rq)
+{
+	return download(rq, (struct str){ NULL, 0 });
+}
+
+/* GET /_matrix/client/v1/media/download/{serverName}/{mediaId}/{fileName} */
+bool
+download_name_get(struct req *rq)
+{
+	return download(rq, str_utf8_clip(req_path(rq, "fileName"),
+	    NAME_BYTES_MAX));
+}
