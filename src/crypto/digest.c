@@ -147,19 +147,18 @@ password_hash(struct arena *a, struct secret password, struct str *out,
 static bool
 bcrypt_ok(struct secret password, const char *hash)
 {
-	struct crypt_data *data = calloc(1, sizeof(*data));
+	struct crypt_data *data;
 	char key[73];
 	const char *got;
 	bool ok;
 
+	if (password.hidden.n > 72 || str_find(password.hidden, '\0') >= 0)
+		return false;
+	data = calloc(1, sizeof(*data));
 	if (data == NULL)
 		abort();
-	if (password.hidden.n > 72 ||
-	    str_find(password.hidden, '\0') >= 0) {
-		free(data);
-		return false;
-	}
-	memcpy(key, password.hidden.p, password.hidden.n);
+	if (password.hidden.n > 0)
+		memcpy(key, password.hidden.p, password.hidden.n);
 	key[password.hidden.n] = '\0';
 	got = crypt_r(key, hash, data);
 	ok = got != NULL && str_eq_secret(str_c(got), str_c(hash));

@@ -16,7 +16,6 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define KEY_FILE_MAX 256
@@ -39,17 +38,16 @@ sign_key_wipe(struct sign_key *k)
 static bool
 key_parse(struct arena *a, struct str line, struct sign_key *k)
 {
-	struct str kind, rest, version, seed_text, seed;
+	uint8_t seed[SIGN_PUBLIC_BYTES];
+	struct str kind, rest, version, seed_text;
 
-	line = str_trim(line);
-	if (!str_cut(line, ' ', &kind, &rest) ||
+	if (!str_cut(str_trim(line), ' ', &kind, &rest) ||
 	    !str_cut(rest, ' ', &version, &seed_text) ||
 	    !str_eq(kind, S("ed25519")) || version.n == 0 ||
-	    !b64_decode(a, B64_STD, str_trim(seed_text), &seed) ||
-	    seed.n != crypto_sign_SEEDBYTES)
+	    !sign_read_public(str_trim(seed_text), seed))
 		return false;
-	crypto_sign_seed_keypair(k->public_key, k->secret_key,
-	    (const unsigned char *)seed.p);
+	crypto_sign_seed_keypair(k->public_key, k->secret_key, seed);
+	secret_wipe(seed, sizeof(seed));
 	k->id = str_cat(a, S("ed25519:"), version);
 	return true;
 }
@@ -93,26 +91,43 @@ write_all(int fd, struct str s)
 	return true;
 }
 
+/* A new file that only its owner can read, written in full and on disk. */
+static bool
+write_file(const char *path, struct str text)
+{
+	int fd;
+	bool ok;
+
+	if (unlink(path) != 0 && errno != ENOENT)
+		return false;
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return false;
+	ok = write_all(fd, text) && fsync(fd) == 0;
+	return close(fd) == 0 && ok;
+}
+
 bool
 sign_key_write(const char *path, const struct sign_key *k, struct err *e)
 {
 	struct arena *a = arena_new(1 << 16);
-	struct str seed = str_n((const char *)k->secret_key,
-	    crypto_sign_SEEDBYTES);
-	struct secret line = secret_dup(a, str_fmt(a,
-	    "ed25519 " STR_FMT " " STR_FMT "\n",
-	    STR_ARG(str_from(k->id, strlen("ed25519:"))),
-	    STR_ARG(b64_encode(a, B64_STD, seed))));
 	char *part = str_cz(a, str_fmt(a, "%s.part", path));
-	int fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	bool ok = fd >= 0 && write_all(fd, line.hidden) && fsync(fd) == 0;
+	struct str version = str_from(k->id, strlen("ed25519:"));
+	char seed[SIGN_PUBLIC_BYTES * 2], line[KEY_FILE_MAX];
+	int n;
+	bool ok;
 
-	if (fd >= 0)
-		close(fd);
-	ok = ok && rename(part, path) == 0;
+	sodium_bin2base64(seed, sizeof(seed), k->secret_key,
+	    crypto_sign_SEEDBYTES, sodium_base64_VARIANT_ORIGINAL_NO_PADDING);
+	n = snprintf(line, sizeof(line), "ed25519 " STR_FMT " %s\n",
+	    STR_ARG(version), seed);
+	ok = n > 0 && (size_t)n < sizeof(line) &&
+	    write_file(part, str_n(line, (size_t)n)) && rename(part, path) == 0;
 	if (!ok)
 		fail(e, M_UNKNOWN, "Cannot write the signing key %s: %s", path,
 		    strerror(errno));
+	secret_wipe(seed, sizeof(seed));
+	secret_wipe(line, sizeof(line));
 	arena_free(a);
 	return ok;
 }
@@ -162,9 +177,8 @@ sign_read_sig(struct str b64, uint8_t out[SIGN_BYTES])
 	return read_exact(b64, out, SIGN_BYTES);
 }
 
-/* What is signed: the canonical form without signatures and unsigned. */
-static struct str
-signed_text(struct arena *a, const struct json *obj)
+struct str
+sign_json_bytes(struct arena *a, const struct json *obj)
 {
 	struct json bare = json_copy(a, obj);
 
@@ -184,7 +198,7 @@ sign_json(struct arena *a, struct json *obj, struct str entity,
 
 	of = json_get_obj(&signatures, entity);
 	mine = of ? json_copy(a, of) : json_new_obj();
-	sign_bytes(k, signed_text(a, obj), sig);
+	sign_bytes(k, sign_json_bytes(a, obj), sig);
 	json_set(a, &mine, k->id, json_of_str(b64_encode(a, B64_STD,
 	    str_n((char *)sig, sizeof(sig)))));
 	json_set(a, &signatures, entity, mine);
@@ -201,5 +215,5 @@ sign_json_ok(struct arena *a, const struct json *obj, struct str entity,
 	struct str text;
 
 	return json_get_str(of, key_id, &text) && sign_read_sig(text, sig) &&
-	    sign_ok(public_key, signed_text(a, obj), sig);
+	    sign_ok(public_key, sign_json_bytes(a, obj), sig);
 }

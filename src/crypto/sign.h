@@ -33,6 +33,8 @@ bool sign_ok(const uint8_t public_key[SIGN_PUBLIC_BYTES], struct str data, const
 bool sign_read_public(struct str b64, uint8_t out[SIGN_PUBLIC_BYTES]);
 bool sign_read_sig(struct str b64, uint8_t out[SIGN_BYTES]);
 
+/* What is signed of an object: its canonical form without signatures and unsigned. */
+struct str sign_json_bytes(struct arena *a, const struct json *obj);
 /* Adds signatures.<entity>.<key id> over the canonical form without signatures and unsigned. obj is changed in place. */
 void sign_json(struct arena *a, struct json *obj, struct str entity, const struct sign_key *k);
 /*

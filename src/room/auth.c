@@ -44,6 +44,12 @@ creators_ok(const struct event *ev)
 }
 
 static bool
+same_server(struct str x, struct str y)
+{
+	return id_server(x).n > 0 && str_eq(id_server(x), id_server(y));
+}
+
+static bool
 auth_create(const struct event *ev, struct err *e)
 {
 	const struct json *named = json_get(ev->content, S("room_version"));
@@ -53,7 +59,7 @@ auth_create(const struct event *ev, struct err *e)
 	if (ev->nprev > 0)
 		return no(e, "A create event comes first in its room");
 	if (!ev->v->room_id_is_create_hash &&
-	    !str_eq(id_server(ev->room), id_server(ev->sender)))
+	    !same_server(ev->room, ev->sender))
 		return no(e, "A room is created on its creator's server");
 	if (named != NULL && (named->type != JSON_STR ||
 	    room_version(named->s) == NULL))
@@ -72,8 +78,7 @@ may_federate(const struct check *c)
 	bool federate = true;
 
 	(void)json_get_bool(c->create->content, S("m.federate"), &federate);
-	return federate || str_eq(id_server(c->ev->sender),
-	    id_server(c->create->sender)) ||
+	return federate || same_server(c->ev->sender, c->create->sender) ||
 	    no(c->e, "This room is for users of its own server");
 }
 
@@ -87,14 +92,7 @@ static bool
 number_of(const struct room_version *v, const struct json *obj,
     struct str key, int64_t *out)
 {
-	const struct json *x = json_get(obj, key);
-
-	if (json_is(x, JSON_INT)) {
-		*out = x->i;
-		return true;
-	}
-	return !v->integer_power && json_is(x, JSON_STR) &&
-	    str_i64(str_trim(x->s), out);
+	return power_level(v, json_get(obj, key), out);
 }
 
 static struct change
@@ -141,8 +139,7 @@ levels_ok(const struct room_version *v, const struct json *obj, bool users)
 	for (uint32_t i = 0; i < obj->n; i++) {
 		if (users && !id_user_ok(obj->m[i].key))
 			return false;
-		if (!number_of(v, obj, obj->m[i].key, &ignored) &&
-		    (v->integer_power || obj->m[i].val.type != JSON_REAL))
+		if (!power_level(v, &obj->m[i].val, &ignored))
 			return false;
 	}
 	return true;
@@ -263,7 +260,7 @@ auth_old_redaction(const struct check *c)
 	if (power_of(&c->power, c->ev->sender) >=
 	    power_for(&c->power, POWER_REDACT))
 		return true;
-	return str_eq(id_server(c->ev->redacts), id_server(c->ev->id)) ||
+	return same_server(c->ev->redacts, c->ev->id) ||
 	    no(c->e, "You may not redact this event");
 }
 
@@ -286,7 +283,7 @@ auth_other(const struct check *c)
 	    !str_eq(ev->state_key, ev->sender))
 		return no(c->e, "A state_key that is a user id belongs to "
 		    "that user");
-	if (ev->is_state && str_eq(ev->type, S("m.room.power_levels")))
+	if (str_eq(ev->type, S("m.room.power_levels")))
 		return auth_power(c);
 	if (ev->v->special_redaction_auth &&
 	    str_eq(ev->type, S("m.room.redaction")))
@@ -424,6 +421,9 @@ auth_redaction_applies(const struct event *redaction,
 	struct power p;
 
 	power_init(&p, create, levels);
-	return str_eq(redaction->sender, target->sender) ||
-	    power_of(&p, redaction->sender) >= power_for(&p, POWER_REDACT);
+	if (redaction->v->special_redaction_auth ?
+	    same_server(redaction->id, target->id) :
+	    same_server(redaction->sender, target->sender))
+		return true;
+	return power_of(&p, redaction->sender) >= power_for(&p, POWER_REDACT);
 }

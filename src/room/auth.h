@@ -21,8 +21,8 @@ struct state_at {
 };
 
 /*
- * Is ev allowed by that state? Checks everything but signatures, hashes, and
- * that the auth events themselves were accepted (auth_events_ok does).
+ * Is ev allowed by that state? Checks everything but its hash, signatures of
+ * servers, and the choice of its auth events (auth_events_ok does).
  * create: the room's create event, also where v12 leaves it out of auth_events; NULL only for create itself.
  * false   errors  M_FORBIDDEN 403 with the rule in words
  */
@@ -31,7 +31,9 @@ bool auth_check(struct arena *a, const struct event *ev, const struct event *cre
 
 /*
  * Are ev's auth events such as the selection allows: no duplicates, no place
- * that the selection does not name, none rejected, all of the same room?
+ * that the selection does not name, all of the same room? That none of them was
+ * rejected is the caller's to look up.
+ * false   errors  M_FORBIDDEN 403 with the rule in words
  */
 bool auth_events_ok(struct arena *a, const struct event *ev, const struct event *const *auth,
     size_t nauth, struct err *e) MUST_CHECK;
@@ -41,7 +43,11 @@ void auth_places(struct arena *a, const struct room_version *v, struct str type,
     struct str sender, bool is_state, struct str state_key, const struct json *content,
     struct state_at **out, size_t *n);
 
-/* May redactor's event (already allowed) redact target? v3+: by power or same server/sender. */
+/*
+ * Does a redaction (already allowed) take effect on target? By power, or when
+ * both senders (in versions 1 and 2: both event ids) are of one server.
+ * spec: rooms/v3, "Handling redactions".
+ */
 bool auth_redaction_applies(const struct event *redaction, const struct event *target,
     const struct event *create, const struct event *levels);
 

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * The authorization rules of m.room.member, rule 5 of versions 6 and later (4
- * or 5 of earlier ones). spec: rooms/ v1 to v12, "Authorization rules".
+ * The authorization rules of m.room.member. Of the signatures, only those of
+ * third-party invites are checked here.
+ * spec: rooms/ v1 to v12, "Authorization rules".
  */
 #include "base/enc.h"
 #include "room/auth_rules.h"
 #include "room/ids.h"
+
+#include <string.h>
 
 static bool
 no(const struct check *c, const char *why)
@@ -18,11 +21,10 @@ join_rule(const struct check *c)
 {
 	const struct event *rules = check_state(c, S("m.room.join_rules"),
 	    S(""));
-	struct str rule = S("invite");
 
-	if (rules != NULL)
-		(void)json_get_str(rules->content, S("join_rule"), &rule);
-	return rule;
+	if (rules == NULL || json_get(rules->content, S("join_rule")) == NULL)
+		return S("invite");
+	return json_str(rules->content, S("join_rule"));
 }
 
 /* The one previous event is the create event, whose sender joins. */
@@ -81,38 +83,75 @@ member_join(const struct check *c)
 	return no(c, "This room cannot be joined");
 }
 
-/* One of the keys of the m.room.third_party_invite made one of the signatures. */
+/* The work that one third-party invite may ask for. */
+struct proof {
+	const struct json *signatures;
+	struct str bytes;		/* what they are over */
+	int left;			/* checks that may still be made */
+};
+
+#define PROOF_CHECKS_MAX 100
+
 static bool
-signed_by(const struct check *c, const struct json *proof, struct str key_text)
+signature_fits(struct proof *p, const struct json *sig,
+    const uint8_t key[SIGN_PUBLIC_BYTES])
+{
+	uint8_t bytes[SIGN_BYTES];
+
+	return p->left-- > 0 && sig->type == JSON_STR &&
+	    sign_read_sig(sig->s, bytes) && sign_ok(key, p->bytes, bytes);
+}
+
+/* Was one of the signatures made with this key? */
+static bool
+signed_by(const struct check *c, struct proof *p, struct str key_text)
 {
 	uint8_t key[SIGN_PUBLIC_BYTES];
-	const struct json *all = json_get_obj(proof, S("signatures"));
+	const struct json *all = p->signatures;
 	struct str bytes;
 
-	if (!b64_decode(c->a, B64_STD, key_text, &bytes) &&
-	    !b64_decode(c->a, B64_URL, key_text, &bytes))
+	if (key_text.n > ID_MAX ||
+	    (!b64_decode(c->a, B64_STD, key_text, &bytes) &&
+	    !b64_decode(c->a, B64_URL, key_text, &bytes)) ||
+	    bytes.n != sizeof(key))
 		return false;
-	if (bytes.n != SIGN_PUBLIC_BYTES)
-		return false;
-	for (size_t i = 0; i < SIGN_PUBLIC_BYTES; i++)
-		key[i] = (uint8_t)bytes.p[i];
+	memcpy(key, bytes.p, sizeof(key));
 	for (uint32_t i = 0; all != NULL && i < all->n; i++) {
 		const struct json *by = &all->m[i].val;
 
 		for (uint32_t k = 0; by->type == JSON_OBJ && k < by->n; k++)
-			if (sign_json_ok(c->a, proof, all->m[i].key,
-			    by->m[k].key, key))
+			if (signature_fits(p, &by->m[k].val, key))
 				return true;
 	}
 	return false;
 }
 
+/* Does any signature fit any key of the m.room.third_party_invite? */
+static bool
+proof_ok(const struct check *c, const struct json *proof,
+    const struct json *offer)
+{
+	const struct json *keys = json_get_arr(offer, S("public_keys"));
+	struct proof p = { json_get_obj(proof, S("signatures")),
+	    sign_json_bytes(c->a, proof), PROOF_CHECKS_MAX };
+	struct str key;
+
+	if (json_get_str(offer, S("public_key"), &key) &&
+	    signed_by(c, &p, key))
+		return true;
+	for (uint32_t i = 0; keys != NULL && i < keys->n && p.left > 0; i++)
+		if (json_get_str(&keys->at[i], S("public_key"), &key) &&
+		    signed_by(c, &p, key))
+			return true;
+	return no(c, "The third-party invite's signature does not fit");
+}
+
 static bool
 third_party_invite(const struct check *c, const struct json *tpi)
 {
-	const struct json *proof = json_get_obj(tpi, S("signed")), *keys;
+	const struct json *proof = json_get_obj(tpi, S("signed"));
 	const struct event *offer;
-	struct str mxid, token, key;
+	struct str mxid, token;
 
 	if (check_membership(c, c->ev->state_key) == MEMBER_BAN)
 		return no(c, "The invited user is banned");
@@ -126,15 +165,7 @@ third_party_invite(const struct check *c, const struct json *tpi)
 		return no(c, "There is no such third-party invite");
 	if (!str_eq(offer->sender, c->ev->sender))
 		return no(c, "The third-party invite is somebody else's");
-	if (json_get_str(offer->content, S("public_key"), &key) &&
-	    signed_by(c, proof, key))
-		return true;
-	keys = json_get_arr(offer->content, S("public_keys"));
-	for (uint32_t i = 0; keys != NULL && i < keys->n; i++)
-		if (json_get_str(&keys->at[i], S("public_key"), &key) &&
-		    signed_by(c, proof, key))
-			return true;
-	return no(c, "The third-party invite's signature does not fit");
+	return proof_ok(c, proof, offer->content);
 }
 
 static bool
@@ -219,8 +250,6 @@ auth_member(const struct check *c)
 	    !json_get_str(c->ev->content, S("membership"), &word))
 		return no(c, "A membership event needs a state_key and a "
 		    "membership");
-	if (!id_user_ok(c->ev->state_key))
-		return no(c, "The state_key of a membership event is a user");
 	switch (membership_of(word)) {
 	case MEMBER_JOIN:
 		return member_join(c);

@@ -66,6 +66,17 @@ refs(struct arena *a, const struct room_version *v, const struct json *ev,
 	return true;
 }
 
+/* Versions 1 to 5 have depths up to 2^63 - 1, which parse as JSON_REAL. */
+static bool
+read_depth(const struct json *ev, int64_t *out)
+{
+	const struct json *x = json_get(ev, S("depth"));
+
+	if (json_is(x, JSON_REAL))
+		return str_i64(x->src, out);
+	return json_get_int(ev, S("depth"), out);
+}
+
 static void
 read_redacts(struct event *ev)
 {
@@ -97,7 +108,7 @@ read_fields(struct arena *a, const struct room_version *v,
 	*ev = (struct event){ .v = v, .json = *json };
 	if (!json_is(json, JSON_OBJ))
 		return bad(e, "no object");
-	if (!field(json, S("type"), false, &ev->type, e) ||
+	if (!field(json, S("type"), true, &ev->type, e) ||
 	    !field(json, S("sender"), false, &ev->sender, e))
 		return false;
 	ev->is_state = json_get(json, S("state_key")) != NULL;
@@ -116,7 +127,7 @@ read_fields(struct arena *a, const struct room_version *v,
 		return bad(e, "content must be an object");
 	if (!json_get_int(json, S("origin_server_ts"), &ev->ts))
 		return bad(e, "origin_server_ts must be an integer");
-	if (!json_get_int(json, S("depth"), &ev->depth))
+	if (!read_depth(json, &ev->depth))
 		return bad(e, "depth must be an integer");
 	read_redacts(ev);
 	return check_ids(ev, has_room, e) &&
@@ -146,7 +157,8 @@ event_read_json(struct arena *a, const struct room_version *v,
 		return fail(e, M_TOO_LARGE, "An event takes at most %d bytes",
 		    EVENT_BYTES_MAX);
 	ev->id = event_id_of(a, v, json);
-	if (!id_event_ok(ev->id))
+	if (!id_event_ok(ev->id) || (v->event_ids == EVENT_ID_GIVEN &&
+	    !id_server_name_ok(id_server(ev->id))))
 		return bad(e, "event_id is malformed");
 	if (is_v12_create(ev))
 		ev->room = str_cat(a, S("!"), str_from(ev->id, 1));

@@ -179,15 +179,20 @@ id_host(struct str name)
 	return at < 0 ? name : str_sub(name, 0, (size_t)at);
 }
 
+/* "[...]", or four numbers with points between. */
 static bool
 is_ip(struct str host)
 {
+	int dots = 0;
+
 	if (host.n > 0 && host.p[0] == '[')
 		return true;
-	for (size_t i = 0; i < host.n; i++)
+	for (size_t i = 0; i < host.n; i++) {
+		dots += host.p[i] == '.';
 		if ((host.p[i] < '0' || host.p[i] > '9') && host.p[i] != '.')
 			return false;
-	return host.n > 0;
+	}
+	return dots == 3;
 }
 
 static bool

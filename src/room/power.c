@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * Power levels. Versions up to 9 accept strings of digits as numbers, since
- * rooms of that age have them; from 10 on only integers count.
- * spec: rooms/ v1 "Power levels", v10, v12.
+ * Power levels. Versions up to 9 accept strings of digits as numbers, and up
+ * to 5 floats, since rooms of that age have them; from 10 on only integers
+ * count.
+ * spec: rooms/ v1 "m.room.power_levels events accept values as strings" and
+ * "as floats", v10, v12.
  */
 #include "room/power.h"
 
-#include "room/ids.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define POWER_READ_MAX (INT64_C(1) << 62)	/* what larger floats count as */
+#define REAL_TEXT_MAX 400
 
 void
 power_init(struct power *p, const struct event *create,
@@ -17,11 +24,35 @@ power_init(struct power *p, const struct event *create,
 	p->create = create;
 }
 
-/* An integer, or in old versions text that reads as one; false: no level. */
+/* A JSON number that is no integer within 2^53. False: past the range of a double, or too long to read. */
 static bool
-level(const struct room_version *v, const struct json *x, int64_t *out)
+real_level(struct str s, int64_t *out)
 {
-	struct str s, whole, rest;
+	char text[REAL_TEXT_MAX + 1];
+	double d;
+
+	if (str_i64(s, out))
+		return true;
+	if (s.n == 0 || s.n > REAL_TEXT_MAX)
+		return false;
+	memcpy(text, s.p, s.n);
+	text[s.n] = '\0';
+	d = strtod(text, NULL);
+	if (!isfinite(d))
+		return false;
+	if (d >= (double)POWER_READ_MAX)
+		*out = POWER_READ_MAX;
+	else if (d <= -(double)POWER_READ_MAX)
+		*out = -POWER_READ_MAX;
+	else
+		*out = (int64_t)d;
+	return true;
+}
+
+bool
+power_level(const struct room_version *v, const struct json *x, int64_t *out)
+{
+	struct str s;
 
 	if (json_is(x, JSON_INT)) {
 		*out = x->i;
@@ -29,16 +60,12 @@ level(const struct room_version *v, const struct json *x, int64_t *out)
 	}
 	if (v->integer_power || x == NULL)
 		return false;
-	if (x->type == JSON_REAL) {
-		/* A float of versions 1 to 5: its whole part. */
-		if (!str_cut(x->src, '.', &whole, &rest))
-			return false;
-		return str_i64(whole, out);
-	}
+	if (x->type == JSON_REAL)
+		return real_level(x->src, out);
 	if (x->type != JSON_STR)
 		return false;
 	s = str_trim(x->s);
-	if (s.n > 0 && s.p[0] == '+')
+	if (s.n > 1 && s.p[0] == '+' && s.p[1] != '-')
 		s = str_from(s, 1);
 	return str_i64(s, out);
 }
@@ -48,7 +75,7 @@ level_or(const struct power *p, struct str key, int64_t otherwise)
 {
 	int64_t v = otherwise;
 
-	return level(p->v, json_get(p->content, key), &v) ? v : otherwise;
+	return power_level(p->v, json_get(p->content, key), &v) ? v : otherwise;
 }
 
 static bool
@@ -86,7 +113,7 @@ power_of(const struct power *p, struct str user)
 		return POWER_INFINITE;
 	if (p->content == NULL)
 		return power_is_creator(p, user) ? 100 : 0;
-	if (level(p->v, json_get(json_get_obj(p->content, S("users")), user),
+	if (power_level(p->v, json_get(json_get_obj(p->content, S("users")), user),
 	    &v))
 		return v;
 	return level_or(p, S("users_default"), 0);
@@ -97,7 +124,7 @@ power_needed(const struct power *p, struct str type, bool is_state)
 {
 	int64_t v;
 
-	if (level(p->v, json_get(json_get_obj(p->content, S("events")), type),
+	if (power_level(p->v, json_get(json_get_obj(p->content, S("events")), type),
 	    &v))
 		return v;
 	if (is_state)
@@ -127,7 +154,7 @@ power_notification(const struct power *p, struct str key)
 {
 	int64_t v;
 
-	return level(p->v, json_get(json_get_obj(p->content,
+	return power_level(p->v, json_get(json_get_obj(p->content,
 	    S("notifications")), key), &v) ? v : 50;
 }
 

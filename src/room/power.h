@@ -25,6 +25,12 @@ enum power_act { POWER_INVITE, POWER_KICK, POWER_BAN, POWER_REDACT };
 int64_t power_for(const struct power *p, enum power_act act);
 int64_t power_notification(const struct power *p, struct str key);	/* notifications.<key>, default 50 */
 bool power_may_send(const struct power *p, struct str user, struct str type, bool is_state);
+/*
+ * One value of a power_levels event: an integer; before version 10 also text
+ * that is one ("+050"), before version 6 also a float, cut at its point.
+ * Beyond 64 bits it is the nearest that fits. False: no level.
+ */
+bool power_level(const struct room_version *v, const struct json *x, int64_t *out);
 bool power_is_creator(const struct power *p, struct str user);	/* sender, content.creator (v1-10), additional_creators (v12) */
 
 #endif
