@@ -214,11 +214,19 @@ app_run(void *state, void *arg)
 		run_park(rq, v);
 	} else if (str_eq(v->path, S("/forever"))) {
 		http_park(rq, 60000);	/* whatever happens */
+	} else if (str_eq(v->path, S("/woken")) && v->runs == 0) {
+		http_wake(rq);		/* before it parks */
+		http_park(rq, 60000);
+	} else if (str_eq(v->path, S("/late")) && v->runs == 0) {
+		nap_ms(100);
+		http_park(rq, 60000);
 	} else if (str_eq(v->path, S("/slow"))) {
 		nap_ms((int)query_number(v, 100));
 		text_reply(rq, 200, http_gone(rq) ? S("gone") : S("slow"));
 	} else if (str_eq(v->path, S("/address"))) {
 		text_reply(rq, 200, v->address);
+	} else if (str_eq(v->path, S("/tls"))) {
+		text_reply(rq, 200, v->tls ? S("tls") : S("plain"));
 	} else if (str_eq(v->path, S("/empty"))) {
 		text_reply(rq, 204, (struct str){ NULL, 0 });
 	} else if (str_eq(v->path, S("/drop"))) {

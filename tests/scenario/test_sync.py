@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Sync: what comes, when, and that nothing is lost."""
+import threading
+import time
+
+from beffroid import bodies, quote
+
+
+def test_a_message_wakes_a_waiting_sync(alice, bob):
+    room = alice.create(invite=[bob.id])
+    bob.join(room)
+    since = bob.sync()["next_batch"]
+    got = {}
+    waiting = threading.Thread(target=lambda: got.update(bob.sync(since, timeout=20000)))
+    began = time.monotonic()
+    waiting.start()
+    time.sleep(0.3)
+    alice.send(room, "réveil")
+    waiting.join()
+    assert time.monotonic() - began < 5
+    assert bodies(got["rooms"]["join"][room]["timeline"]["events"]) == ["réveil"]
+
+
+def test_an_empty_sync_waits_its_time_and_says_nothing(alice):
+    since = alice.sync()["next_batch"]
+    began = time.monotonic()
+    answer = alice.sync(since, timeout=400)
+    assert 0.3 < time.monotonic() - began < 5
+    assert not answer.get("rooms", {}).get("join")
+
+
+def test_invitations_joins_and_leaves_come_in_their_sections(alice, bob):
+    since = bob.sync()["next_batch"]
+    room = alice.create(invite=[bob.id], name="Cellule")
+    first = bob.sync(since)
+    state = {e["type"]: e["content"] for e in first["rooms"]["invite"][room]["invite_state"]["events"]}
+    assert state["m.room.name"] == {"name": "Cellule"} and state["m.room.create"]
+    bob.join(room)
+    second = bob.sync(first["next_batch"])
+    assert room in second["rooms"]["join"]
+    bob.ok("POST", f"/rooms/{quote(room)}/leave", {})
+    third = bob.sync(second["next_batch"])
+    assert room in third["rooms"]["leave"] and room not in third["rooms"]["join"]
+    assert room not in bob.sync()["rooms"]["leave"]
+
+
+def test_a_limited_timeline_brings_the_state_of_the_gap(alice, bob):
+    room = alice.create(invite=[bob.id])
+    bob.join(room)
+    since = bob.sync()["next_batch"]
+    alice.state(room, "m.room.topic", {"topic": "dans le trou"})
+    for i in range(30):
+        alice.send(room, f"m{i}")
+    got = bob.sync(since, filter='{"room":{"timeline":{"limit":5}}}')["rooms"]["join"][room]
+    assert got["timeline"]["limited"] is True
+    assert bodies(got["timeline"]["events"]) == [f"m{i}" for i in range(25, 30)]
+    assert [e["content"] for e in got["state"]["events"] if e["type"] == "m.room.topic"] == [{"topic": "dans le trou"}]
+    back = bob.messages(room, **{"from": got["timeline"]["prev_batch"], "limit": 100})
+    assert bodies(back["chunk"])[:25] == [f"m{i}" for i in range(24, -1, -1)]
+
+
+def test_nothing_is_lost_or_twice_while_many_write(server, alice):
+    rooms = [alice.create(preset="public_chat") for _ in range(3)]
+    writers = [server.user() for _ in range(4)]
+    for w in writers:
+        for room in rooms:
+            w.join(room)
+    reader = alice.login()
+    at = reader.sync()["next_batch"]
+    sent, lock = set(), threading.Lock()
+
+    def write(w, n):
+        for i in range(60):
+            event = w.send(rooms[i % 3], f"{n}-{i}")
+            with lock:
+                sent.add(event)
+
+    threads = [threading.Thread(target=write, args=(w, n)) for n, w in enumerate(writers)]
+    [t.start() for t in threads]
+    seen, end = [], time.monotonic() + 60
+    while time.monotonic() < end and (any(t.is_alive() for t in threads) or len(seen) < 240):
+        answer = reader.sync(at, timeout=1000, filter='{"room":{"timeline":{"limit":1000}}}')
+        at = answer["next_batch"]
+        for room in answer.get("rooms", {}).get("join", {}).values():
+            assert not room["timeline"]["limited"]
+            seen += [e["event_id"] for e in room["timeline"]["events"] if e["type"] == "m.room.message"]
+    [t.join() for t in threads]
+    assert len(seen) == len(set(seen)) == 240 and set(seen) == sent
+
+
+def test_typing_receipts_and_unread_counts(alice, bob):
+    room = alice.create(invite=[bob.id])
+    bob.join(room)
+    since = bob.sync()["next_batch"]
+    alice.ok("PUT", f"/rooms/{quote(room)}/typing/{quote(alice.id)}", {"typing": True, "timeout": 20000})
+    event = alice.send(room, "à lire")
+    got = bob.sync(since)["rooms"]["join"][room]
+    typing = [e["content"]["user_ids"] for e in got["ephemeral"]["events"] if e["type"] == "m.typing"]
+    assert typing == [[alice.id]]
+    assert got["unread_notifications"]["notification_count"] == 1
+    mention = {"msgtype": "m.text", "body": "toi", "m.mentions": {"user_ids": [bob.id]}}
+    last = alice.send(room, mention)
+    at = bob.sync()
+    assert at["rooms"]["join"][room]["unread_notifications"] == {"notification_count": 2, "highlight_count": 1}
+    alice_at = alice.sync()["next_batch"]
+    bob.ok("POST", f"/rooms/{quote(room)}/receipt/m.read/{quote(last)}", {})
+    assert bob.sync(at["next_batch"])["rooms"]["join"][room]["unread_notifications"]["notification_count"] == 0
+    receipts = [e["content"] for e in alice.sync(alice_at)["rooms"]["join"][room]["ephemeral"]["events"] if e["type"] == "m.receipt"]
+    assert receipts[0][last]["m.read"][bob.id]["ts"] > 0 and event not in receipts[0]
+
+
+def test_private_receipts_stay_private(alice, bob):
+    room = alice.create(invite=[bob.id])
+    bob.join(room)
+    event = alice.send(room, "x")
+    at = alice.sync()["next_batch"]
+    bob.ok("POST", f"/rooms/{quote(room)}/receipt/m.read.private/{quote(event)}", {})
+    assert bob.id not in str(alice.sync(at).get("rooms", {}).get("join", {}).get(room, {}).get("ephemeral"))
+
+
+def test_account_data_tags_and_filters(alice):
+    room = alice.create()
+    at = alice.sync()["next_batch"]
+    me = f"/user/{quote(alice.id)}"
+    alice.ok("PUT", f"{me}/account_data/org.example.x", {"n": 1.5})
+    alice.ok("PUT", f"{me}/rooms/{quote(room)}/tags/m.favourite", {"order": 0.25})
+    assert alice.ok("GET", f"{me}/account_data/org.example.x") == {"n": 1.5}
+    got = alice.sync(at)
+    assert {"type": "org.example.x", "content": {"n": 1.5}} in got["account_data"]["events"]
+    assert got["rooms"]["join"][room]["account_data"]["events"][0]["content"] == {"tags": {"m.favourite": {"order": 0.25}}}
+    fid = alice.ok("POST", f"{me}/filter", {"room": {"timeline": {"limit": 1}}})["filter_id"]
+    assert alice.ok("GET", f"{me}/filter/{fid}") == {"room": {"timeline": {"limit": 1}}}
+    assert len(alice.sync(filter=fid)["rooms"]["join"][room]["timeline"]["events"]) == 1
+    assert alice.ask("PUT", f"{me}/account_data/m.push_rules", {})[0] == 405
+
+
+def test_push_rules_change_what_counts(alice, bob):
+    room = alice.create(invite=[bob.id])
+    bob.join(room)
+    bob.ok("PUT", f"/pushrules/global/room/{quote(room)}", {"actions": []})
+    alice.send(room, "silence")
+    assert bob.sync()["rooms"]["join"][room]["unread_notifications"]["notification_count"] == 0
+    bob.ok("DELETE", f"/pushrules/global/room/{quote(room)}")
+    assert bob.sync()["rooms"]["join"][room]["unread_notifications"]["notification_count"] == 1
+    assert bob.ask("DELETE", "/pushrules/global/override/.m.rule.master")[0] == 400
+
+
+def test_logging_out_ends_a_waiting_sync_at_once(alice):
+    phone = alice.login()
+    since = phone.sync()["next_batch"]
+    got = {}
+    waiting = threading.Thread(target=lambda: got.update(answer=phone.ask("GET", f"/sync?since={since}&timeout=20000")))
+    began = time.monotonic()
+    waiting.start()
+    time.sleep(0.3)
+    phone.ok("POST", "/logout", {})
+    waiting.join()
+    assert got["answer"][0] == 401 and time.monotonic() - began < 5
