@@ -77,7 +77,10 @@ res_redirect(struct req *rq, struct str location)
 	return true;
 }
 
-/* "bytes=a-b", "bytes=a-", "bytes=-n": one range; *whole: there is none to heed. False: it can't be satisfied. */
+/*
+ * "bytes=a-b", "bytes=a-", "bytes=-n": one range; *whole: there is none to
+ * heed. False: it can't be satisfied.
+ */
 static bool
 read_range(struct str s, int64_t bytes, int64_t *from, int64_t *n, bool *whole)
 {

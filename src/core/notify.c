@@ -47,7 +47,7 @@ struct watched {
 	size_t nrooms, cap;
 	bool ready;			/* rooms are loaded */
 	int loading;
-	int64_t *left;			/* rooms left while loading: the load must not bring them back */
+	int64_t *left;			/* while loading: not to be brought back by it */
 	size_t nleft, left_cap;
 	struct str id;
 	char id_bytes[];

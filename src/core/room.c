@@ -298,7 +298,7 @@ room_must_be_in(struct ctx *c, struct room *r)
 	return fail(&c->err, M_FORBIDDEN, "You are not in this room");
 }
 
-/* What of [from, to] the ring holds: gives the lowest seq found, so that below it the store is asked. */
+/* What of [from, to] the ring holds, newest first; below it the store is asked. */
 static size_t
 from_ring(struct room *r, int64_t from, int64_t to, const struct sev **at,
     size_t max)

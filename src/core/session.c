@@ -59,7 +59,7 @@ struct issue {
 	int64_t family;
 	bool fresh_device;
 	struct stream_tx tx;
-	struct str used;		/* hash of the refresh token that is rotated; empty at sign-in */
+	struct str used;		/* hash of the refresh token; empty at sign-in */
 	bool stolen;
 };
 

@@ -41,7 +41,7 @@ reverse(const struct sev **at, size_t n)
 	}
 }
 
-/* The newest events in (low, high] that the user may see and wants; newest first at the end reversed. */
+/* The newest events in (low, high] that the user may see and wants, oldest first. */
 static bool
 timeline(struct ctx *c, const struct sync_ask *ask, int64_t low, int64_t high,
     struct sync_room *out)

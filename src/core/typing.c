@@ -32,7 +32,7 @@ struct room_typing {
 
 static struct {
 	pthread_mutex_t lock;
-	struct map rooms;		/* nid -> room_typing; kept once somebody typed, to tell the stop */
+	struct map rooms;		/* nid -> room_typing; kept, to tell the stop */
 } typing = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static ptrdiff_t

@@ -29,6 +29,7 @@
 #define EVENTS 256
 #define ACCEPT_ROUND 64
 #define DEAF_MS 200
+#define SHED_LOG_MS 10000
 
 void
 loop_wake(struct loop *l)
@@ -98,38 +99,55 @@ unwatch_listeners(struct loop *l)
 		epoll_ctl(l->epoll, EPOLL_CTL_DEL, l->s->listener[i].fd, NULL);
 }
 
+static int
+spare_open(void)
+{
+	return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
 static void
 hear_again(struct loop *l)
 {
 	l->deaf = false;
+	if (l->spare_fd < 0)
+		l->spare_fd = spare_open();
 	for (size_t i = 0; i < l->s->conf.nlisten; i++)
 		if (!watch_listener(l, &l->s->listener[i]))
 			abort();
 }
 
-/*
- * Out of descriptors: the spare one takes a connection, which is closed. If
- * that fails too the listeners rest, or epoll would report them without end.
- */
-static bool
-shed(struct loop *l, int fd)
+/* Listeners rest for a moment, or epoll would report them without end. */
+static void
+turn_deaf(struct loop *l)
 {
-	int victim = -1;
-
-	if (l->spare_fd >= 0) {
-		close(l->spare_fd);
-		victim = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
-		if (victim >= 0)
-			close(victim);
-		l->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	}
-	if (victim >= 0)
-		return true;
-	log_warn("net", "no descriptors: new connections wait");
 	unwatch_listeners(l);
 	l->deaf = true;
 	wheel_set(&l->wheel, &l->hear, l->now_ms + DEAF_MS);
-	return false;
+}
+
+/* Out of descriptors: the spare one takes a connection, which is closed. */
+static bool
+shed(struct loop *l, int fd)
+{
+	int victim, why;
+
+	if (l->now_ms >= l->shed_log_ms) {
+		log_warn("net", "out of descriptors: connections are refused");
+		l->shed_log_ms = l->now_ms + SHED_LOG_MS;
+	}
+	if (l->spare_fd < 0) {
+		turn_deaf(l);
+		return false;
+	}
+	close(l->spare_fd);
+	victim = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+	why = errno;
+	if (victim >= 0)
+		close(victim);
+	l->spare_fd = spare_open();
+	if (victim < 0 && why != EAGAIN)
+		turn_deaf(l);
+	return victim >= 0;
 }
 
 static void
@@ -285,7 +303,7 @@ loop_init(struct loop *l, struct http_server *s)
 	l->s = s;
 	l->epoll = epoll_create1(EPOLL_CLOEXEC);
 	l->event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	l->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	l->spare_fd = spare_open();
 	l->now_ms = clock_mono_us() / 1000;
 	l->scratch_n = s->conf.head_max + LOOP_READ;
 	l->scratch = must(malloc(l->scratch_n));

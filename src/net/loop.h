@@ -28,8 +28,9 @@ struct loop {
 	int64_t now_ms;			/* monotonic, of this round */
 	int64_t stop_at_ms;
 	bool stopping;
-	bool deaf;			/* listeners are out of epoll until the next round of a timer */
+	bool deaf;			/* listeners are out of epoll, for lack of descriptors */
 	struct timer hear;		/* when they come back */
+	int64_t shed_log_ms;		/* when running out may be logged again */
 	struct wheel wheel;
 	struct conn *conns;		/* all of this loop */
 	struct conn *dead;		/* closed in this round: freed at its end */

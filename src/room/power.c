@@ -24,7 +24,7 @@ power_init(struct power *p, const struct event *create,
 	p->create = create;
 }
 
-/* A JSON number that is no integer within 2^53. False: past the range of a double, or too long to read. */
+/* A JSON number that is no integer within 2^53. False: past a double's range, or too long. */
 static bool
 real_level(struct str s, int64_t *out)
 {

@@ -8,8 +8,8 @@
 static const struct query insert = {
 	.name = "account.insert",
 	.sql = "INSERT INTO account (user_id, password, kind, admin,"
-	       " created_ms) VALUES ($1, $2, $3, $4, $5)"
-	       " ON CONFLICT (user_id) DO NOTHING",
+	    " created_ms) VALUES ($1, $2, $3, $4, $5)"
+	    " ON CONFLICT (user_id) DO NOTHING",
 };
 static const struct query find = {
 	.name = "account.find",
@@ -22,32 +22,32 @@ static const struct query set_password = {
 static const struct query set_flags = {
 	.name = "account.set_flags",
 	.sql = "UPDATE account SET admin = $2, locked = $3, suspended = $4,"
-	       " deactivated = $5, erased = $6 WHERE user_id = $1",
+	    " deactivated = $5, erased = $6 WHERE user_id = $1",
 };
 static const struct query list = {
 	.name = "account.list",
 	.sql = "SELECT " COLUMNS " FROM account WHERE user_id > $1"
-	       " ORDER BY user_id LIMIT $2",
+	    " ORDER BY user_id LIMIT $2",
 };
 static const struct query token_find = {
 	.name = "registration_token.find",
 	.sql = "SELECT token, uses_allowed, pending, completed, expires_ms"
-	       " FROM registration_token WHERE token = $1",
+	    " FROM registration_token WHERE token = $1",
 };
 static const struct query token_use = {
 	.name = "registration_token.use",
 	.sql = "UPDATE registration_token SET completed = completed + 1"
-	       " WHERE token = $1"
-	       " AND (uses_allowed IS NULL OR completed < uses_allowed)"
-	       " AND (expires_ms IS NULL OR expires_ms > $2)",
+	    " WHERE token = $1"
+	    " AND (uses_allowed IS NULL OR completed < uses_allowed)"
+	    " AND (expires_ms IS NULL OR expires_ms > $2)",
 };
 static const struct query token_put = {
 	.name = "registration_token.put",
 	.sql = "INSERT INTO registration_token (token, uses_allowed, pending,"
-	       " completed, expires_ms) VALUES ($1, $2, $3, $4, $5)"
-	       " ON CONFLICT (token) DO UPDATE SET"
-	       " uses_allowed = excluded.uses_allowed,"
-	       " expires_ms = excluded.expires_ms",
+	    " completed, expires_ms) VALUES ($1, $2, $3, $4, $5)"
+	    " ON CONFLICT (token) DO UPDATE SET"
+	    " uses_allowed = excluded.uses_allowed,"
+	    " expires_ms = excluded.expires_ms",
 };
 static const struct query token_delete = {
 	.name = "registration_token.delete",
@@ -56,7 +56,7 @@ static const struct query token_delete = {
 static const struct query token_list = {
 	.name = "registration_token.list",
 	.sql = "SELECT token, uses_allowed, pending, completed, expires_ms"
-	       " FROM registration_token ORDER BY token LIMIT 1000",
+	    " FROM registration_token ORDER BY token LIMIT 1000",
 };
 
 QUERIES(q_account, &insert, &find, &set_password, &set_flags, &list,

@@ -8,7 +8,7 @@
 static const struct query insert = {
 	.name = "event.insert",
 	.sql = "INSERT INTO event (" COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6,"
-	       " $7, $8, $9, $10, $11, $12, $13, $14)",
+	    " $7, $8, $9, $10, $11, $12, $13, $14)",
 };
 static const struct query by_id = {
 	.name = "event.by_id",
@@ -21,12 +21,12 @@ static const struct query by_nid = {
 static const struct query range_back = {
 	.name = "event.range_back",
 	.sql = "SELECT " COLUMNS " FROM event WHERE room = $1 AND seq >= $2"
-	       " AND seq <= $3 ORDER BY seq DESC LIMIT $4",
+	    " AND seq <= $3 ORDER BY seq DESC LIMIT $4",
 };
 static const struct query range_forward = {
 	.name = "event.range_forward",
 	.sql = "SELECT " COLUMNS " FROM event WHERE room = $1 AND seq >= $2"
-	       " AND seq <= $3 ORDER BY seq LIMIT $4",
+	    " AND seq <= $3 ORDER BY seq LIMIT $4",
 };
 static const struct query pos_at = {
 	.name = "event.pos_at",
@@ -35,33 +35,33 @@ static const struct query pos_at = {
 static const struct query last = {
 	.name = "event.last",
 	.sql = "SELECT seq, pos, depth FROM event WHERE room = $1"
-	       " AND seq IS NOT NULL ORDER BY seq DESC LIMIT 1",
+	    " AND seq IS NOT NULL ORDER BY seq DESC LIMIT 1",
 };
 static const struct query redact = {
 	.name = "event.redact",
 	.sql = "UPDATE event SET json = $2, redacted_by = $3,"
-	       " flags = flags | $4 WHERE nid = $1",
+	    " flags = flags | $4 WHERE nid = $1",
 };
 static const struct query flag = {
 	.name = "event.flag",
 	.sql = "UPDATE event SET flags = flags | $3 WHERE event_id = $1"
-	       " AND room = $2",
+	    " AND room = $2",
 };
 static const struct query near_after = {
 	.name = "event.near_after",
 	.sql = "SELECT nid FROM event WHERE room = $1 AND ts >= $2"
-	       " AND seq IS NOT NULL ORDER BY ts, seq LIMIT 1",
+	    " AND seq IS NOT NULL ORDER BY ts, seq LIMIT 1",
 };
 static const struct query near_before = {
 	.name = "event.near_before",
 	.sql = "SELECT nid FROM event WHERE room = $1 AND ts <= $2"
-	       " AND seq IS NOT NULL ORDER BY ts DESC, seq DESC LIMIT 1",
+	    " AND seq IS NOT NULL ORDER BY ts DESC, seq DESC LIMIT 1",
 };
 static const struct query rel_insert = {
 	.name = "relation.insert",
 	.sql = "INSERT INTO relation (event, room, parent, rel_type, type,"
-	       " sender, key, seq) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
-	       " ON CONFLICT (event) DO NOTHING",
+	    " sender, key, seq) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+	    " ON CONFLICT (event) DO NOTHING",
 };
 static const struct query rel_delete = {
 	.name = "relation.delete",
@@ -70,32 +70,32 @@ static const struct query rel_delete = {
 static const struct query rel_annotation = {
 	.name = "relation.annotation",
 	.sql = "SELECT 1 FROM relation WHERE parent = $1"
-	       " AND rel_type = 'm.annotation' AND type = $2 AND sender = $3"
-	       " AND key = $4 LIMIT 1",
+	    " AND rel_type = 'm.annotation' AND type = $2 AND sender = $3"
+	    " AND key = $4 LIMIT 1",
 };
 static const struct query rel_back = {
 	.name = "relation.list_back",
 	.sql = "SELECT event, room, seq, parent, rel_type, type, sender, key"
-	       " FROM relation WHERE parent = $1"
-	       " AND ($2 = '' OR rel_type = $2) AND ($3 = '' OR type = $3)"
-	       " AND seq > $4 AND seq < $5 ORDER BY seq DESC LIMIT $6",
+	    " FROM relation WHERE parent = $1"
+	    " AND ($2 = '' OR rel_type = $2) AND ($3 = '' OR type = $3)"
+	    " AND seq > $4 AND seq < $5 ORDER BY seq DESC LIMIT $6",
 };
 static const struct query rel_forward = {
 	.name = "relation.list_forward",
 	.sql = "SELECT event, room, seq, parent, rel_type, type, sender, key"
-	       " FROM relation WHERE parent = $1"
-	       " AND ($2 = '' OR rel_type = $2) AND ($3 = '' OR type = $3)"
-	       " AND seq > $4 AND seq < $5 ORDER BY seq LIMIT $6",
+	    " FROM relation WHERE parent = $1"
+	    " AND ($2 = '' OR rel_type = $2) AND ($3 = '' OR type = $3)"
+	    " AND seq > $4 AND seq < $5 ORDER BY seq LIMIT $6",
 };
 static const struct query txn_find = {
 	.name = "event_txn.find",
 	.sql = "SELECT event_id FROM event_txn WHERE user_id = $1"
-	       " AND device_id = $2 AND place = $3 AND txn_id = $4",
+	    " AND device_id = $2 AND place = $3 AND txn_id = $4",
 };
 static const struct query txn_add = {
 	.name = "event_txn.add",
 	.sql = "INSERT INTO event_txn (user_id, device_id, place, txn_id,"
-	       " event_id, at_ms) VALUES ($1, $2, $3, $4, $5, $6)",
+	    " event_id, at_ms) VALUES ($1, $2, $3, $4, $5, $6)",
 };
 
 QUERIES(q_event, &insert, &by_id, &by_nid, &range_back, &range_forward,

@@ -5,7 +5,7 @@
 static const struct query of_user = {
 	.name = "membership.of_user",
 	.sql = "SELECT room, membership, event, seq, pos, forgotten"
-	       " FROM membership WHERE user_id = $1",
+	    " FROM membership WHERE user_id = $1",
 };
 
 QUERIES(q_member, &of_user)

@@ -9,7 +9,7 @@ static const struct query get = {
 static const struct query set = {
 	.name = "meta.set",
 	.sql = "INSERT INTO meta (key, val) VALUES ($1, $2)"
-	       " ON CONFLICT (key) DO UPDATE SET val = excluded.val",
+	    " ON CONFLICT (key) DO UPDATE SET val = excluded.val",
 };
 
 QUERIES(q_meta, &get, &set)

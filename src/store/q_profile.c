@@ -15,8 +15,8 @@ static const struct query all = {
 static const struct query put = {
 	.name = "profile.put",
 	.sql = "INSERT INTO profile (user_id, field, value)"
-	       " VALUES ($1, $2, $3) ON CONFLICT (user_id, field)"
-	       " DO UPDATE SET value = excluded.value",
+	    " VALUES ($1, $2, $3) ON CONFLICT (user_id, field)"
+	    " DO UPDATE SET value = excluded.value",
 };
 static const struct query del = {
 	.name = "profile.delete",
@@ -25,7 +25,7 @@ static const struct query del = {
 static const struct query dir_put = {
 	.name = "user_directory.put",
 	.sql = "INSERT INTO user_directory (user_id, folded) VALUES ($1, $2)"
-	       " ON CONFLICT (user_id) DO UPDATE SET folded = excluded.folded",
+	    " ON CONFLICT (user_id) DO UPDATE SET folded = excluded.folded",
 };
 static const struct query dir_del = {
 	.name = "user_directory.delete",
@@ -35,13 +35,13 @@ static const struct query dir_del = {
 static const struct query dir_find = {
 	.name = "user_directory.find",
 	.sql = "SELECT user_id FROM user_directory"
-	       " WHERE strpos(folded, $1) > 0 AND strpos(folded, $2) > 0"
-	       " AND strpos(folded, $3) > 0 AND strpos(folded, $4) > 0"
-	       " ORDER BY user_id LIMIT $5",
+	    " WHERE strpos(folded, $1) > 0 AND strpos(folded, $2) > 0"
+	    " AND strpos(folded, $3) > 0 AND strpos(folded, $4) > 0"
+	    " ORDER BY user_id LIMIT $5",
 	.sqlite = "SELECT user_id FROM user_directory"
-	       " WHERE instr(folded, $1) > 0 AND instr(folded, $2) > 0"
-	       " AND instr(folded, $3) > 0 AND instr(folded, $4) > 0"
-	       " ORDER BY user_id LIMIT $5",
+	    " WHERE instr(folded, $1) > 0 AND instr(folded, $2) > 0"
+	    " AND instr(folded, $3) > 0 AND instr(folded, $4) > 0"
+	    " ORDER BY user_id LIMIT $5",
 };
 
 QUERIES(q_profile, &one, &all, &put, &del, &dir_put, &dir_del, &dir_find)

@@ -5,23 +5,23 @@
 static const struct query put = {
 	.name = "receipt.put",
 	.sql = "INSERT INTO receipt (room, user_id, kind, thread, event_id,"
-	       " seq, ts, pos) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
-	       " ON CONFLICT (room, user_id, kind, thread) DO UPDATE SET"
-	       " event_id = excluded.event_id, seq = excluded.seq,"
-	       " ts = excluded.ts, pos = excluded.pos",
+	    " seq, ts, pos) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+	    " ON CONFLICT (room, user_id, kind, thread) DO UPDATE SET"
+	    " event_id = excluded.event_id, seq = excluded.seq,"
+	    " ts = excluded.ts, pos = excluded.pos",
 };
 
 static const struct query of_room = {
 	.name = "receipt.of_room",
 	.sql = "SELECT room, user_id, kind, thread, event_id, seq, ts, pos"
-	       " FROM receipt WHERE room = $1 AND pos > $2"
-	       " AND (kind <> 'm.read.private' OR user_id = $3) ORDER BY pos",
+	    " FROM receipt WHERE room = $1 AND pos > $2"
+	    " AND (kind <> 'm.read.private' OR user_id = $3) ORDER BY pos",
 };
 
 static const struct query of_user = {
 	.name = "receipt.of_user",
 	.sql = "SELECT room, user_id, kind, thread, event_id, seq, ts, pos"
-	       " FROM receipt WHERE user_id = $1 ORDER BY pos",
+	    " FROM receipt WHERE user_id = $1 ORDER BY pos",
 };
 
 QUERIES(q_receipt, &put, &of_room, &of_user)

@@ -15,7 +15,7 @@ static const struct query find_nid = {
 static const struct query insert = {
 	.name = "room.insert",
 	.sql = "INSERT INTO room (nid, room_id, version, created_ms)"
-	       " VALUES ($1, $2, $3, $4)",
+	    " VALUES ($1, $2, $3, $4)",
 };
 static const struct query head = {
 	.name = "room.head",
@@ -36,26 +36,26 @@ static const struct query state_list = {
 static const struct query state_put = {
 	.name = "room_state.put",
 	.sql = "INSERT INTO room_state (room, type, state_key, event)"
-	       " VALUES ($1, $2, $3, $4) ON CONFLICT (room, type, state_key)"
-	       " DO UPDATE SET event = excluded.event",
+	    " VALUES ($1, $2, $3, $4) ON CONFLICT (room, type, state_key)"
+	    " DO UPDATE SET event = excluded.event",
 };
 static const struct query members = {
 	.name = "membership.of_room",
 	.sql = "SELECT user_id, membership, event, seq, pos FROM membership"
-	       " WHERE room = $1",
+	    " WHERE room = $1",
 };
 static const struct query member_set = {
 	.name = "membership.put",
 	.sql = "INSERT INTO membership (room, user_id, membership, event, seq,"
-	       " pos, forgotten) VALUES ($1, $2, $3, $4, $5, $6, 0)"
-	       " ON CONFLICT (room, user_id) DO UPDATE SET"
-	       " membership = excluded.membership, event = excluded.event,"
-	       " seq = excluded.seq, pos = excluded.pos, forgotten = 0",
+	    " pos, forgotten) VALUES ($1, $2, $3, $4, $5, $6, 0)"
+	    " ON CONFLICT (room, user_id) DO UPDATE SET"
+	    " membership = excluded.membership, event = excluded.event,"
+	    " seq = excluded.seq, pos = excluded.pos, forgotten = 0",
 };
 static const struct query forget = {
 	.name = "membership.forget",
 	.sql = "UPDATE membership SET forgotten = 1 WHERE room = $1"
-	       " AND user_id = $2",
+	    " AND user_id = $2",
 };
 static const struct query alias_get = {
 	.name = "room_alias.find",
@@ -64,7 +64,7 @@ static const struct query alias_get = {
 static const struct query alias_add = {
 	.name = "room_alias.insert",
 	.sql = "INSERT INTO room_alias (alias, room, creator, created_ms)"
-	       " VALUES ($1, $2, $3, $4) ON CONFLICT (alias) DO NOTHING",
+	    " VALUES ($1, $2, $3, $4) ON CONFLICT (alias) DO NOTHING",
 };
 static const struct query alias_del = {
 	.name = "room_alias.delete",
@@ -73,7 +73,7 @@ static const struct query alias_del = {
 static const struct query alias_of = {
 	.name = "room_alias.of_room",
 	.sql = "SELECT alias FROM room_alias WHERE room = $1 ORDER BY alias"
-	       " LIMIT 1000",
+	    " LIMIT 1000",
 };
 
 QUERIES(q_room, &find, &find_nid, &insert, &head, &publish, &published,

@@ -9,28 +9,28 @@
 static const struct query dev_put = {
 	.name = "device.put",
 	.sql = "INSERT INTO device (user_id, device_id, name, created_ms)"
-	       " VALUES ($1, $2, $3, $4) ON CONFLICT (user_id, device_id)"
-	       " DO UPDATE SET name = COALESCE(excluded.name, device.name)",
+	    " VALUES ($1, $2, $3, $4) ON CONFLICT (user_id, device_id)"
+	    " DO UPDATE SET name = COALESCE(excluded.name, device.name)",
 };
 static const struct query dev_list = {
 	.name = "device.list",
 	.sql = "SELECT " DEVICE_COLUMNS " FROM device WHERE user_id = $1"
-	       " ORDER BY device_id LIMIT 2000",
+	    " ORDER BY device_id LIMIT 2000",
 };
 static const struct query dev_find = {
 	.name = "device.find",
 	.sql = "SELECT " DEVICE_COLUMNS " FROM device WHERE user_id = $1"
-	       " AND device_id = $2",
+	    " AND device_id = $2",
 };
 static const struct query dev_rename = {
 	.name = "device.rename",
 	.sql = "UPDATE device SET name = $3 WHERE user_id = $1"
-	       " AND device_id = $2",
+	    " AND device_id = $2",
 };
 static const struct query dev_seen = {
 	.name = "device.seen",
 	.sql = "UPDATE device SET seen_ms = $3, seen_address = $4,"
-	       " seen_agent = $5 WHERE user_id = $1 AND device_id = $2",
+	    " seen_agent = $5 WHERE user_id = $1 AND device_id = $2",
 };
 static const struct query dev_delete = {
 	.name = "device.delete",
@@ -39,24 +39,24 @@ static const struct query dev_delete = {
 static const struct query dev_access = {
 	.name = "device.delete_access",
 	.sql = "DELETE FROM access_token WHERE user_id = $1"
-	       " AND device_id = $2",
+	    " AND device_id = $2",
 };
 static const struct query dev_refresh = {
 	.name = "device.delete_refresh",
 	.sql = "DELETE FROM refresh_token WHERE user_id = $1"
-	       " AND device_id = $2",
+	    " AND device_id = $2",
 };
 static const struct query acc_insert = {
 	.name = "access_token.insert",
 	.sql = "INSERT INTO access_token (hash, user_id, device_id, family,"
-	       " created_ms, expires_ms) VALUES ($1, $2, $3, $4, $5, $6)",
+	    " created_ms, expires_ms) VALUES ($1, $2, $3, $4, $5, $6)",
 };
 static const struct query acc_find = {
 	.name = "access_token.find",
 	.sql = "SELECT t.hash, t.user_id, t.device_id, t.family, t.created_ms,"
-	       " t.expires_ms, a.kind, a.admin, a.locked, a.suspended,"
-	       " a.deactivated FROM access_token t JOIN account a"
-	       " ON a.user_id = t.user_id WHERE t.hash = $1",
+	    " t.expires_ms, a.kind, a.admin, a.locked, a.suspended,"
+	    " a.deactivated FROM access_token t JOIN account a"
+	    " ON a.user_id = t.user_id WHERE t.hash = $1",
 };
 static const struct query acc_family = {
 	.name = "access_token.delete_family",
@@ -69,17 +69,17 @@ static const struct query acc_others = {
 static const struct query ref_insert = {
 	.name = "refresh_token.insert",
 	.sql = "INSERT INTO refresh_token (hash, user_id, device_id, family,"
-	       " created_ms) VALUES ($1, $2, $3, $4, $5)",
+	    " created_ms) VALUES ($1, $2, $3, $4, $5)",
 };
 static const struct query ref_find = {
 	.name = "refresh_token.find",
 	.sql = "SELECT hash, user_id, device_id, family, created_ms, used_ms"
-	       " FROM refresh_token WHERE hash = $1",
+	    " FROM refresh_token WHERE hash = $1",
 };
 static const struct query ref_use = {
 	.name = "refresh_token.use",
 	.sql = "UPDATE refresh_token SET used_ms = $2 WHERE hash = $1"
-	       " AND used_ms IS NULL",
+	    " AND used_ms IS NULL",
 };
 static const struct query ref_family = {
 	.name = "refresh_token.delete_family",
@@ -88,17 +88,17 @@ static const struct query ref_family = {
 static const struct query ref_successor = {
 	.name = "refresh_token.successor_used",
 	.sql = "SELECT 1 FROM refresh_token WHERE family = $1"
-	       " AND created_ms >= $2 AND used_ms IS NOT NULL LIMIT 1",
+	    " AND created_ms >= $2 AND used_ms IS NOT NULL LIMIT 1",
 };
 static const struct query uia_add = {
 	.name = "uia.insert",
 	.sql = "INSERT INTO uia_session (id, user_id, operation, body, done,"
-	       " params, created_ms) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+	    " params, created_ms) VALUES ($1, $2, $3, $4, $5, $6, $7)",
 };
 static const struct query uia_get = {
 	.name = "uia.find",
 	.sql = "SELECT id, user_id, operation, body, done, params, created_ms"
-	       " FROM uia_session WHERE id = $1",
+	    " FROM uia_session WHERE id = $1",
 };
 static const struct query uia_done = {
 	.name = "uia.set_done",

@@ -289,7 +289,10 @@ nonce_use(struct req *rq, struct str nonce)
 	return ok;
 }
 
-/* POST /_synapse/admin/v1/register: nonce, username, password, admin, mac (HMAC-SHA1 of them, as Synapse's tools make it). */
+/*
+ * POST /_synapse/admin/v1/register: nonce, username, password, admin, mac
+ * (HMAC-SHA1 of them, as Synapse's tools make it).
+ */
 bool
 admin_register_post(struct req *rq)
 {
