@@ -26,4 +26,7 @@ bool media_get(struct ctx *c, struct str server, struct str id, struct media_row
 /* An open file of the content. errors M_NOT_FOUND 404 */
 bool media_open(struct ctx *c, const struct media_row *row, int *fd) MUST_CHECK;
 
+/* Puts the signing key, media and record beside a copy of the database. */
+bool backup_files(struct ctx *c, struct str dir) MUST_CHECK;
+
 #endif

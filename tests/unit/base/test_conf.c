@@ -60,7 +60,6 @@ test_defaults(void **state)
 	assert_int_equal(c->limits_head, 16384);
 	assert_int_equal(c->limits_body, 1048576);
 	assert_int_equal(c->session_access_lifetime, 300000);
-	assert_int_equal(c->ledger_max_delay, 5);
 	assert_false(c->registration_open);
 	assert_true(c->ledger_sync);
 	assert_int_equal(c->workers_threads, 4);

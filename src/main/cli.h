@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* Shared by the command line's files. */
+#ifndef MAIN_CLI_H
+#define MAIN_CLI_H
+
+#include "base/json.h"
+
+/* One request on the daemon's socket in `data`; false: it said no, and e holds its words. */
+bool cli_call(struct arena *a, const char *data, const char *method, struct str path, const struct json *body, struct json *out, struct err *e) MUST_CHECK;
+
+struct cli {
+	struct arena *a;
+	const char *data;		/* --data, default ./data */
+	struct str arg[8];
+	size_t nargs;
+	bool admin;
+};
+
+int cli_backup(struct cli *c);
+int cli_restore(struct cli *c);
+int cli_verify(struct cli *c);
+int cli_failed(const struct err *e);
+
+#endif
