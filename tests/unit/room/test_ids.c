@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* Identifiers and server ACLs. spec: appendices, "Identifier Grammar"; "m.room.server_acl". */
+#include "unit.h"
+
+#include <string.h>
+
+#include "room/ids.h"
+
+#define HASH "31hneApxJ_1o-63DmFrpeqnkFfWppnzWso1JvH3ogLM"	/* 43 letters */
+
+static struct arena *a;
+
+static int
+setup(void **state)
+{
+	(void)state;
+	a = arena_new(SIZE_MAX);
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	arena_free(a);
+	return 0;
+}
+
+struct id_case {
+	struct str id;
+	bool ok;
+};
+#define YES(s) { S_INIT(s), true }
+#define NO(s) { S_INIT(s), false }
+
+static void
+each(const struct id_case *c, size_t n, bool (*ok)(struct str))
+{
+	for (size_t i = 0; i < n; i++)
+		if (ok(c[i].id) != c[i].ok)
+			fail_msg("\"" STR_FMT "\" must be %s",
+			    STR_ARG(c[i].id), c[i].ok ? "taken" : "refused");
+	assert_false(ok((struct str){ NULL, 0 }));
+}
+
+/* prefix, n times a letter, suffix */
+static struct str
+padded(const char *prefix, size_t n, const char *suffix)
+{
+	struct buf b;
+
+	buf_init(&b, a, SIZE_MAX);
+	buf_c(&b, prefix);
+	for (size_t i = 0; i < n; i++)
+		buf_char(&b, 'x');
+	buf_c(&b, suffix);
+	return buf_view(&b);
+}
+
+static const struct id_case servers[] = {
+	YES("matrix.org"), YES("matrix.org:8888"), YES("1.2.3.4"),
+	YES("1.2.3.4:1234"), YES("[1234:5678::abcd]"),
+	YES("[1234:5678::abcd]:5678"), YES("localhost"), YES("A-b.C"),
+	YES("x:1"), YES("x:65535"), YES("[::]"), YES("[::ffff:1.2.3.4]:80"),
+	NO(""), NO(":80"), NO("x:"), NO("x:65536"), NO("x:123456"), NO("x:-1"),
+	NO("x:+1"), NO("x:1a"), NO("x: 1"), NO("x:1:2"), NO("a_b"), NO("a b"),
+	NO("a/b"), NO("a@b"), NO("x\0y"), NO("é.org"), NO("[::1"), NO("[]"),
+	NO("[:]"), NO("[::g]"), NO("[::1]x"), NO("[::1]:"), NO("[::1]:x"),
+	NO("::1"), NO("[[::1]]"), NO("[::\0]"),
+};
+
+static void
+test_server_name(void **state)
+{
+	(void)state;
+	each(servers, LEN(servers), id_server_name_ok);
+	assert_true(id_server_name_ok(padded("", 230, "")));
+	assert_false(id_server_name_ok(padded("", 231, "")));
+}
+
+static const struct id_case users[] = {
+	YES("@a:b"), YES("@alice:example.org:8448"), YES("@a:[::1]"),
+	YES("@A B!:b"), YES("@\xc3\xa9:b"), YES("@:b"), YES("@a@b:c"),
+	NO("@a"), NO("@a:"), NO("a:b"), NO("@"), NO("!a:b"), NO("@a\0:b"),
+	NO("@a:b c"), NO("@a:b:c"), NO("@\xff:b"), NO(" @a:b"),
+};
+
+static void
+test_user(void **state)
+{
+	(void)state;
+	each(users, LEN(users), id_user_ok);
+	assert_true(id_user_ok(padded("@", ID_MAX - 3, ":b")));
+	assert_false(id_user_ok(padded("@", ID_MAX - 2, ":b")));
+}
+
+static const struct id_case localparts[] = {
+	YES("a"), YES("abcdefghijklmnopqrstuvwxyz0123456789"), YES("._=-/+"),
+	NO(""), NO("A"), NO("a b"), NO("a:b"), NO("a@"), NO("\xc3\xa9"),
+	NO("a\0"), NO("~"), NO("\\"),
+};
+
+static const struct id_case rooms[] = {
+	YES("!a:b"), YES("!" HASH), YES("!" HASH ":b"), YES("!a b:c.d:1"),
+	NO("!a"), NO("!:b"), NO("!" HASH "x"), NO("!"), NO("#a:b"),
+	NO("!31hneApxJ_1o-63DmFrpeqnkFfWppnzWso1JvH3og+M"),
+	NO("!31hneApxJ_1o-63DmFrpeqnkFfWppnzWso1JvH3og\0M"),
+	NO("$" HASH), NO("!a\0:b"), NO("!a:b/c"),
+};
+
+static const struct id_case events[] = {
+	YES("$a:b"), YES("$" HASH), YES("$a+/b"), YES("$ "),
+	NO("$"), NO("a"), NO("$a\0"), NO("$\xff"), NO("!a:b"),
+};
+
+static const struct id_case aliases[] = {
+	YES("#a:b"), YES("#\xc3\xa9 x:b"), YES("#a#:b:1"),
+	NO("#:b"), NO("#a"), NO("#a:"), NO("a:b"), NO("#a\0:b"),
+	NO("#\xc3:b"),
+};
+
+static const struct id_case devices[] = {
+	YES("ABCDEFGHIJ"), YES("\xc3\xa9"), YES("a b"), YES("~"),
+	NO(""), NO("a\n"), NO("\x7f"), NO("\xff"), NO("a\0"),
+};
+
+static const struct id_case opaques[] = {
+	YES("aZ09._~=-"), NO(""), NO("a/b"), NO("a b"), NO("a\0"), NO("%"),
+};
+
+static void
+test_others(void **state)
+{
+	(void)state;
+	each(localparts, LEN(localparts), id_localpart_ok);
+	each(rooms, LEN(rooms), id_room_ok);
+	each(events, LEN(events), id_event_ok);
+	each(aliases, LEN(aliases), id_alias_ok);
+	each(devices, LEN(devices), id_device_ok);
+	each(opaques, LEN(opaques), id_opaque_ok);
+}
+
+static void
+test_lengths(void **state)
+{
+	(void)state;
+	assert_true(id_room_ok(padded("!", ID_MAX - 3, ":b")));
+	assert_false(id_room_ok(padded("!", ID_MAX - 2, ":b")));
+	assert_true(id_event_ok(padded("$", ID_MAX - 1, "")));
+	assert_false(id_event_ok(padded("$", ID_MAX, "")));
+	assert_true(id_alias_ok(padded("#", ID_MAX - 3, ":b")));
+	assert_false(id_alias_ok(padded("#", ID_MAX - 2, ":b")));
+	assert_true(id_device_ok(padded("", ID_MAX, "")));
+	assert_false(id_device_ok(padded("", ID_MAX + 1, "")));
+	assert_true(id_opaque_ok(padded("", ID_MAX, "")));
+	assert_false(id_opaque_ok(padded("", ID_MAX + 1, "")));
+}
+
+static const struct id_case mxcs[] = {
+	YES("mxc://example.org/abc_-Z9"), YES("mxc://h:80/a"),
+	YES("mxc://[::1]/a"),
+	NO(""), NO("mxc://"), NO("mxc://a"), NO("mxc://a/"), NO("mxc:///b"),
+	NO("mxc://a/b/c"), NO("mxc://a/../b"), NO("mxc://a/."),
+	NO("mxc://a/b?x"), NO("mxc://a_b/c"), NO("https://a/b"),
+	NO("MXC://a/b"), NO("mxc://a/b\0"), NO("mxc://a/%41"),
+};
+
+static void
+test_mxc(void **state)
+{
+	struct str server, media;
+
+	(void)state;
+	for (size_t i = 0; i < LEN(mxcs); i++)
+		if (id_mxc_ok(mxcs[i].id, &server, &media) != mxcs[i].ok)
+			fail_msg(STR_FMT, STR_ARG(mxcs[i].id));
+	assert_true(id_mxc_ok(mxcs[1].id, &server, &media));
+	assert_true(str_eq(server, S("h:80")));
+	assert_true(str_eq(media, S("a")));
+	assert_false(id_mxc_ok(padded("mxc://a/", ID_MAX, ""), &server,
+	    &media));
+}
+
+static const struct {
+	struct str id;
+	const char *local, *server, *host;
+} parts[] = {
+	{ S_INIT("@a:b"), "a", "b", "b" },
+	{ S_INIT("@a:b:80"), "a", "b:80", "b" },
+	{ S_INIT("@a:[::1]:80"), "a", "[::1]:80", "[::1]" },
+	{ S_INIT("!" HASH), HASH, "", "" },
+	{ S_INIT("@:b"), "", "b", "b" },
+	{ S_INIT("@a:"), "a", "", "" },
+	{ S_INIT("@"), "", "", "" },
+	{ { NULL, 0 }, "", "", "" },
+	{ S_INIT("@a:[::1"), "a", "[::1", "[::1" },
+};
+
+static void
+test_parts(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < LEN(parts); i++) {
+		struct str server = id_server(parts[i].id);
+
+		assert_true(str_eq_c(id_localpart(parts[i].id),
+		    parts[i].local));
+		assert_true(str_eq_c(server, parts[i].server));
+		assert_true(str_eq_c(id_host(server), parts[i].host));
+	}
+}
+
+static const struct {
+	const char *what, *acl, *server;
+	bool ok;
+} acls[] = {
+	{ "all are allowed", "{\"allow\":[\"*\"]}", "a.org", true },
+	{ "nobody is allowed by an empty list", "{\"allow\":[]}", "a.org",
+	    false },
+	{ "nobody is allowed without a list", "{}", "a.org", false },
+	{ "a list of a wrong type allows nobody", "{\"allow\":\"*\"}", "a.org",
+	    false },
+	{ "deny wins over allow", "{\"allow\":[\"*\"],\"deny\":[\"a.org\"]}",
+	    "a.org", false },
+	{ "deny of another server", "{\"allow\":[\"*\"],\"deny\":[\"b.org\"]}",
+	    "a.org", true },
+	{ "globs with *", "{\"allow\":[\"*\"],\"deny\":[\"*.evil.org\"]}",
+	    "x.evil.org", false },
+	{ "* is not the parent", "{\"allow\":[\"*\"],\"deny\":[\"*.evil.org\"]}",
+	    "evil.org", true },
+	{ "globs with ?", "{\"allow\":[\"?.org\"]}", "a.org", true },
+	{ "? is one character", "{\"allow\":[\"?.org\"]}", "ab.org", false },
+	{ "case does not count", "{\"allow\":[\"A.ORG\"]}", "a.Org", true },
+	{ "the port does not count",
+	    "{\"allow\":[\"*\"],\"deny\":[\"a.org\"]}", "a.org:8448", false },
+	{ "a pattern with a port fits nobody", "{\"allow\":[\"a.org:8448\"]}",
+	    "a.org:8448", false },
+	{ "IP literals are allowed by default", "{\"allow\":[\"*\"]}",
+	    "1.2.3.4", true },
+	{ "IPv4 literals are refused", "{\"allow\":[\"*\"],"
+	    "\"allow_ip_literals\":false}", "1.2.3.4:80", false },
+	{ "IPv6 literals are refused", "{\"allow\":[\"*\"],"
+	    "\"allow_ip_literals\":false}", "[::1]", false },
+	{ "a name of digits is no IP literal", "{\"allow\":[\"*\"],"
+	    "\"allow_ip_literals\":false}", "1.2.3.org", true },
+	{ "a short number is no IP literal", "{\"allow\":[\"*\"],"
+	    "\"allow_ip_literals\":false}", "163", true },
+	{ "a wrong type leaves IP literals allowed", "{\"allow\":[\"*\"],"
+	    "\"allow_ip_literals\":\"no\"}", "1.2.3.4", true },
+	{ "items of a wrong type are passed over",
+	    "{\"allow\":[1,null,\"a.org\"],\"deny\":[{}]}", "a.org", true },
+};
+
+static void
+test_acl(void **state)
+{
+	struct err e = { .code = M_OK };
+	struct json v;
+
+	(void)state;
+	for (size_t i = 0; i < LEN(acls); i++) {
+		assert_true(json_parse(a, str_c(acls[i].acl), JSON_STRICT, &v,
+		    &e));
+		if (id_acl_allows(&v, str_c(acls[i].server)) != acls[i].ok)
+			fail_msg("%s", acls[i].what);
+	}
+	assert_true(id_acl_allows(NULL, S("a.org")));
+}
+
+/* A pattern made to be slow: linear, or this never ends. */
+static void
+test_acl_slow(void **state)
+{
+	struct buf b;
+	struct err e = { .code = M_OK };
+	struct json v;
+
+	(void)state;
+	buf_init(&b, a, SIZE_MAX);
+	buf_c(&b, "{\"allow\":[\"");
+	for (int i = 0; i < 100; i++)
+		buf_c(&b, "*x");
+	buf_c(&b, "y\"]}");
+	assert_true(json_parse(a, buf_view(&b), JSON_STRICT, &v, &e));
+	assert_false(id_acl_allows(&v, padded("", 230, "")));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_server_name),
+		cmocka_unit_test(test_user),
+		cmocka_unit_test(test_others),
+		cmocka_unit_test(test_lengths),
+		cmocka_unit_test(test_mxc),
+		cmocka_unit_test(test_parts),
+		cmocka_unit_test(test_acl),
+		cmocka_unit_test(test_acl_slow),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
