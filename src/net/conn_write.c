@@ -220,7 +220,8 @@ conn_reply(struct conn *c, struct reply *r)
 		c->keep_alive = false;
 	reply_head(r, &(struct reply_how){ .is_head = c->is_head,
 	    .keep_alive = c->keep_alive, .minor = c->h.minor,
-	    .server = l->s->conf.server_header, .date = loop_date(l) });
+	    .server = str_n(l->s->conf.server_header, l->s->server_n),
+	    .date = str_c(loop_date(l)) });
 	c->reply = r;
 	c->state = CONN_WRITE;
 	conn_timer(c, -1);

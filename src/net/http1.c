@@ -219,15 +219,20 @@ struct counts {
 
 /* RFC 9110, 5.6.2: a token. */
 static bool
+is_token_char(unsigned char c)
+{
+	if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-')
+		return true;
+	return c > 0x20 && c < 0x7f &&
+	    strchr("\"(),/:;<=>?@[\\]{}", c) == NULL;
+}
+
+static bool
 name_ok(struct str name)
 {
-	for (size_t i = 0; i < name.n; i++) {
-		unsigned char c = (unsigned char)name.p[i];
-
-		if (c <= 0x20 || c >= 0x7f ||
-		    strchr("\"(),/:;<=>?@[\\]{}", c) != NULL)
+	for (size_t i = 0; i < name.n; i++)
+		if (!is_token_char((unsigned char)name.p[i]))
 			return false;
-	}
 	return name.n > 0;
 }
 

@@ -8,7 +8,6 @@
 #include "net/heap.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -67,11 +66,27 @@ reply_new(struct http_res *res, size_t server_n)
 	return r;
 }
 
-static char *
-put(char *to, const char *p, size_t n)
+/* Adds to the head; its room was reckoned by reply_new(). */
+static void
+put(struct reply *r, struct str s)
 {
-	memcpy(to, p, n);
-	return to + n;
+	if (s.n > 0)
+		memcpy(r->head + r->head_n, s.p, s.n);
+	r->head_n += s.n;
+}
+
+static void
+put_number(struct reply *r, int64_t n)
+{
+	char digits[20];
+	size_t at = sizeof(digits);
+
+	assert(n >= 0);
+	do {
+		digits[--at] = (char)('0' + n % 10);
+		n /= 10;
+	} while (n > 0);
+	put(r, str_n(digits + at, sizeof(digits) - at));
 }
 
 void
@@ -79,27 +94,29 @@ reply_head(struct reply *r, const struct reply_how *how)
 {
 	const struct http_res *res = &r->res;
 	bool no_content = res->status == 204 || res->status == 304;
-	int64_t length = (int64_t)res->body.n +
-	    (res->fd >= 0 ? res->fd_bytes : 0);
-	size_t room = HEAD_FIXED + strlen(how->server), n;
 
 	r->bodiless = how->is_head || no_content;
-	n = (size_t)snprintf(r->head, room,
-	    "HTTP/1.1 %d %s\r\nServer: %s\r\nDate: %s\r\n", res->status,
-	    reason(res->status), how->server, how->date);
-	if (!no_content)
-		n += (size_t)snprintf(r->head + n, room - n,
-		    "Content-Length: %lld\r\n", (long long)length);
-	if (!how->keep_alive || how->minor == 0)
-		n += (size_t)snprintf(r->head + n, room - n,
-		    "Connection: %s\r\n",
-		    how->keep_alive ? "keep-alive" : "close");
-	assert(n + 2 <= room);
-	if (res->head.n > 0)
-		put(r->head + n, res->head.p, res->head.n);
-	n += res->head.n;
-	put(r->head + n, "\r\n", 2);
-	r->head_n = n + 2;
+	put(r, S("HTTP/1.1 "));
+	put_number(r, res->status);
+	put(r, S(" "));
+	put(r, str_c(reason(res->status)));
+	put(r, S("\r\nServer: "));
+	put(r, how->server);
+	put(r, S("\r\nDate: "));
+	put(r, how->date);
+	if (!no_content) {
+		put(r, S("\r\nContent-Length: "));
+		put_number(r, (int64_t)res->body.n +
+		    (res->fd >= 0 ? res->fd_bytes : 0));
+	}
+	if (!how->keep_alive)
+		put(r, S("\r\nConnection: close"));
+	else if (how->minor == 0)
+		put(r, S("\r\nConnection: keep-alive"));
+	put(r, S("\r\n"));
+	put(r, buf_view(&res->head));
+	put(r, S("\r\n"));
+	assert(r->head_n <= HEAD_FIXED + how->server.n + res->head.n);
 }
 
 void

@@ -22,7 +22,7 @@ struct reply_how {
 	bool is_head;			/* the request was HEAD */
 	bool keep_alive;
 	int minor;			/* the request's version: 1.0 must be told of keep-alive */
-	const char *server, *date;
+	struct str server, date;
 };
 
 /* Takes res's buffers and fd. */

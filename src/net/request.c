@@ -135,7 +135,7 @@ req_take_todo(struct http_req *rq)
 static bool
 change(struct http_req *rq, enum req_state from, enum req_state to)
 {
-	int was = from;
+	int was = (int)from;
 
 	return atomic_compare_exchange_strong(&rq->state, &was, to);
 }
