@@ -190,6 +190,9 @@ run_request(struct conn *c)
 	if (s->app.request(s->app.arg, c->rq))
 		return;
 	req_refused(c->rq);
+	/* It was the application's before: it may hold something for it. */
+	if (c->rq->v.runs > 0 && s->app.gone != NULL)
+		s->app.gone(s->app.arg, c->rq);
 	conn_refuse(c, 503);
 }
 

@@ -61,8 +61,8 @@ struct http_app {
 	/* On a loop thread; must queue. False: overload, 503 is answered. */
 	bool (*request)(void *arg, struct http_req *rq);
 	/*
-	 * The client of a parked request went away, or stop_ms passed: the request ended. Called once, on a loop thread.
-	 * May be NULL.
+	 * A request that had been parked ended without the application: its client went away, stop_ms passed, or
+	 * app.request would not have it again. Called once, on a loop thread. May be NULL.
 	 */
 	void (*gone)(void *arg, struct http_req *rq);
 	/* The body of replies that the server makes itself (400, 408, 413, 431, 503): JSON with errcode and error. */

@@ -58,10 +58,9 @@ prepare(struct listener *l, const struct http_listen *conf,
 		    sizeof(one)) == 0 || failed(e, conf->address);
 	memcpy(&un, &to->ss, sizeof(un));
 	path = must(strdup(un.sun_path));
-	/* The file gets the socket's mode, so nobody can connect before. */
+	/* The file gets the socket's mode, so nobody can connect too early. */
 	if (clear_path(to, path, e)) {
-		if (fchmod(l->fd, conf->mode != 0 ? conf->mode : UNIX_MODE)
-		    == 0) {
+		if (fchmod(l->fd, UNIX_MODE) == 0) {
 			l->path = path;
 			return true;
 		}
@@ -107,7 +106,8 @@ listener_open(struct listener *l, const struct http_listen *conf,
 		l->path = NULL;		/* not ours */
 		return false;
 	}
-	if (listen(l->fd, BACKLOG) != 0)
+	if (listen(l->fd, BACKLOG) != 0 || (l->path != NULL &&
+	    conf->mode != 0 && chmod(l->path, conf->mode) != 0))
 		return failed(e, conf->address);
 	l->port = port_of(l->fd);
 	return true;

@@ -27,7 +27,7 @@
 #include <unistd.h>
 
 #define EVENTS 256
-#define ACCEPT_ROUND 64
+#define ACCEPT_ROUND 8		/* then the other loops have their turn */
 #define DEAF_MS 200
 #define SHED_LOG_MS 10000
 

@@ -120,6 +120,23 @@ test_gone_before_park(void **state)
 	assert_int_equal(stat_parked(), 0);
 }
 
+/* The application will not have it again: 503, and it is told to let go. */
+static void
+test_overload_after_park(void **state)
+{
+	int fd = dial();
+
+	(void)state;
+	say(fd, GET("/park"));
+	assert_true(parked_are(1));
+	atomic_store(&overloaded, true);
+	wake_all();
+	expect(fd, 503, "{}");
+	assert_int_equal(atomic_load(&app_gone), 1);
+	assert_int_equal(nwaiting, 0);
+	close(fd);
+}
+
 #define RACERS 8
 #define RACES 150
 
@@ -389,6 +406,7 @@ main(void)
 		TEST(test_wake), TEST(test_deadline),
 		TEST(test_wake_before_park), TEST(test_body_is_kept),
 		TEST(test_gone), TEST(test_gone_before_park),
+		TEST(test_overload_after_park),
 		TEST(test_races), TEST(test_no_wake_lost),
 		cmocka_unit_test(test_stop), cmocka_unit_test(test_stop_cuts),
 		cmocka_unit_test(test_stop_under_load),

@@ -2,6 +2,8 @@
 /* The server as a client sees it: replies, order, bodies, refusals. */
 #include "fixture.h"
 
+#include <sys/stat.h>
+
 static void
 test_reply(void **state)
 {
@@ -484,22 +486,39 @@ dial_unix(const char *path)
 	return fd;
 }
 
+/* What a server that was killed leaves behind. */
+static void
+leave_socket(const char *path)
+{
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	memcpy(to.sun_path, path, strlen(path) + 1);
+	assert_int_equal(bind(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	close(fd);
+}
+
 static void
 test_unix(void **state)
 {
 	char dir[] = "/tmp/net-test-XXXXXX", path[100], address[120];
 	struct http_server *second;
 	struct err e = { 0 };
+	struct stat st;
 	int fd;
 
 	(void)state;
 	assert_non_null(mkdtemp(dir));
 	snprintf(path, sizeof(path), "%s/socket", dir);
 	snprintf(address, sizeof(address), "unix:%s", path);
+	leave_socket(path);
 	conf_defaults();
-	listen_to[1].address = str_c(address);
+	listen_to[1] = (struct http_listen){ .address = str_c(address),
+	    .mode = 0660 };
 	conf.nlisten = 2;
 	start_server();
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0660);
 	fd = dial_unix(path);
 	assert_true(fd >= 0);
 	say(fd, REQ("GET", "/address") "X-Forwarded-For: 1.2.3.4\r\n\r\n");
