@@ -56,7 +56,6 @@ struct watched {
 /* Who watches a room. */
 struct watched_room {
 	int64_t nid;
-	int64_t last_pos;
 	struct watched **user;
 	size_t n, cap;
 };
@@ -85,7 +84,6 @@ room_get(int64_t nid)
 	if (r == NULL) {
 		r = must(calloc(1, sizeof(*r)));
 		r->nid = nid;
-		r->last_pos = stream_now();
 		map_put_i(&table.rooms, nid, r);
 	}
 	return r;
@@ -262,32 +260,6 @@ watch_user(struct ctx *c, struct str id, int64_t *changed_pos)
 	return user_load(c, id);
 }
 
-int64_t
-watch_room_pos(int64_t nid)
-{
-	struct watched_room *r;
-	int64_t pos = INT64_MAX;
-
-	pthread_mutex_lock(&table.lock);
-	r = map_get_i(&table.rooms, nid);
-	if (r != NULL)
-		pos = r->last_pos;
-	pthread_mutex_unlock(&table.lock);
-	return pos;
-}
-
-void
-watch_rooms_changed(const int64_t *nids, size_t n, int64_t since, bool *changed)
-{
-	pthread_mutex_lock(&table.lock);
-	for (size_t i = 0; i < n; i++) {
-		struct watched_room *r = map_get_i(&table.rooms, nids[i]);
-
-		changed[i] = r == NULL || r->last_pos > since;
-	}
-	pthread_mutex_unlock(&table.lock);
-}
-
 /* What to call once the lock is released. */
 struct batch {
 	void (*wake[WAKE_BATCH])(void *arg);
@@ -411,8 +383,6 @@ notify_room(int64_t nid, int64_t pos)
 	pthread_mutex_lock(&table.lock);
 	r = map_get_i(&table.rooms, nid);
 	if (r != NULL) {
-		if (r->last_pos < pos)
-			r->last_pos = pos;
 		for (size_t i = 0; i < r->n; i++)
 			user_changed(r->user[i], pos);
 		while (room_take(nid, &b))

@@ -215,6 +215,7 @@ show_one(struct room *r, const struct pending *p)
 	r->ring[slot] = sev_get(p->stored);
 	r->head.last_seq = p->row.seq;
 	r->head.last_pos = p->row.pos;
+	r->touched = p->row.pos;
 	r->head.depth = ev->depth;
 	if (r->create == NULL)
 		r->create = sev_get(p->stored);

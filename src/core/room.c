@@ -218,6 +218,26 @@ room_head(struct room *r)
 	return head;
 }
 
+int64_t
+room_touched(struct room *r)
+{
+	int64_t pos;
+
+	pthread_mutex_lock(&r->lock);
+	pos = r->touched;
+	pthread_mutex_unlock(&r->lock);
+	return pos;
+}
+
+void
+room_touch(struct room *r, int64_t pos)
+{
+	pthread_mutex_lock(&r->lock);
+	if (r->touched < pos)
+		r->touched = pos;
+	pthread_mutex_unlock(&r->lock);
+}
+
 bool
 room_power(struct ctx *c, struct room *r, struct power *out)
 {

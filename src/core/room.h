@@ -60,6 +60,13 @@ struct room_head {
 	int64_t last_seq, last_pos, depth;
 };
 struct room_head room_head(struct room *r);
+/*
+ * The greatest position of anything new in the room: events, receipts, typing.
+ * A writer raises it before the stream shows the position, so a reader who took
+ * stream_now() first misses nothing.
+ */
+int64_t room_touched(struct room *r);
+void room_touch(struct room *r, int64_t pos);
 bool room_power(struct ctx *c, struct room *r, struct power *out) MUST_CHECK;
 
 /* One entry of the current members. */

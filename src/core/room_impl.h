@@ -54,6 +54,7 @@ struct room {
 	struct map members;		/* user -> struct room_member */
 	int64_t joined, invited;
 	struct room_head head;
+	int64_t touched;		/* greatest position of anything of the room: events, receipts, typing */
 	struct end end[ENDS_MAX];
 	size_t nends;
 	const struct sev *ring[RING];	/* the newest events: the one with seq s is at s % RING */

@@ -6,6 +6,7 @@
 #include "core/room_impl.h"
 
 #include "base/metric.h"
+#include "store/stream.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -220,6 +221,8 @@ room_load(struct ctx *c, struct room *r, const struct room_row *row)
 	const struct sev *ev;
 
 	r->head.state = row->state;
+	/* What it missed while it was not in memory counts as new. */
+	r->touched = stream_now();
 	if (!load_state(c, r) || !event_last_seq(c->db, r->nid,
 	    &r->head.last_seq, &r->head.last_pos, &r->head.depth, &c->err))
 		return false;

@@ -109,6 +109,7 @@ publish(struct ctx *c, int64_t nid)
 	struct stream_tx tx = { 0 };
 	struct room_typing *t;
 	struct tell *tell;
+	struct room *r;
 	int64_t pos;
 
 	if (!stream_next_memory(c->db, &tx, &pos, &c->err)) {
@@ -120,6 +121,8 @@ publish(struct ctx *c, int64_t nid)
 	if (t->pos < pos)
 		t->pos = pos;
 	pthread_mutex_unlock(&typing.lock);
+	if (room_open_nid(c, nid, &r))
+		room_touch(r, pos);
 	tell = malloc(sizeof(*tell));
 	if (tell == NULL)
 		abort();

@@ -16,11 +16,6 @@
  * next token: positions between it and stream_now() may not have been told yet.
  */
 bool watch_user(struct ctx *c, struct str user, int64_t *changed_pos) MUST_CHECK;
-/* The greatest position told for a room; INT64_MAX when nobody watches it. */
-int64_t watch_room_pos(int64_t nid);
-/* changed[i]: room i may have changed after since. One lock for all. */
-void watch_rooms_changed(const int64_t *nids, size_t n, int64_t since, bool *changed);
-
 void notify_start(void);
 void notify_stop(void);		/* no waiter may be left */
 

@@ -79,13 +79,16 @@ def test_nothing_is_lost_or_twice_while_many_write(server, alice):
     [t.start() for t in threads]
     seen, end = [], time.monotonic() + 60
     while time.monotonic() < end and (any(t.is_alive() for t in threads) or len(seen) < 240):
-        answer = reader.sync(at, timeout=1000, filter='{"room":{"timeline":{"limit":1000}}}')
+        answer = reader.sync(since := at, timeout=1000, filter='{"room":{"timeline":{"limit":1000}}}')
         at = answer["next_batch"]
         for room in answer.get("rooms", {}).get("join", {}).values():
             assert not room["timeline"]["limited"]
-            seen += [e["event_id"] for e in room["timeline"]["events"] if e["type"] == "m.room.message"]
+            seen += [(e["event_id"], e["content"]["body"], since, at) for e in room["timeline"]["events"]
+                     if e["type"] == "m.room.message"]
     [t.join() for t in threads]
-    assert len(seen) == len(set(seen)) == 240 and set(seen) == sent
+    ids = [s[0] for s in seen]
+    twice = sorted(s for s in seen if ids.count(s[0]) > 1)
+    assert twice == [] and set(ids) == sent
 
 
 def test_typing_receipts_and_unread_counts(alice, bob):

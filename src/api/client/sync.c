@@ -123,18 +123,22 @@ static bool
 load(struct run *s)
 {
 	struct ctx *c = s->c;
-	int64_t *nids;
 	bool more;
 
 	if (!memberships_of_user(c->db, c->a, c->who.user, ~0U, &s->m, &s->nm,
 	    &c->err) || !accdata_since(c->db, c->a, c->who.user, s->ask.since,
 	    &s->data, &s->ndata, &c->err) || !load_unread(s))
 		return false;
-	nids = arena_array(c->a, int64_t, s->nm);
 	s->changed = arena_array(c->a, bool, s->nm);
-	for (size_t i = 0; i < s->nm; i++)
-		nids[i] = s->m[i].room;
-	watch_rooms_changed(nids, s->nm, s->ask.since, s->changed);
+	for (size_t i = 0; i < s->nm && s->ask.since != 0; i++) {
+		struct room *r;
+
+		if (s->m[i].membership != MEMBER_JOIN)
+			continue;
+		if (!room_open_nid(c, s->m[i].room, &r))
+			return false;
+		s->changed[i] = room_touched(r) > s->ask.since;
+	}
 	if (c->who.device.n > 0 && !todevice_list(c, c->who.user,
 	    c->who.device, s->ask.since, s->ask.now, TO_DEVICE_MAX, &s->msg,
 	    &s->nmsg, &more))
