@@ -332,7 +332,7 @@ test_chunks_too_large(void **state)
 	close(fd);
 }
 
-/* The last reply arrives even if the client is still sending. */
+/* A refused client that is still sending is not reset: it could lose the reply. */
 static void
 test_refused_while_sending(void **state)
 {
@@ -345,8 +345,7 @@ test_refused_while_sending(void **state)
 
 		say(fd, REQ("POST", "/refused") "Content-Length: 900000\r\n\r\n");
 		for (int i = 0; i < 900; i++)
-			if (!say_str(fd, str_n(junk, sizeof(junk))))
-				break;
+			assert_true(say_str(fd, str_n(junk, sizeof(junk))));
 		expect(fd, 403, "no");
 		close(fd);
 	}
