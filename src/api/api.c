@@ -184,8 +184,10 @@ error_reply(struct req *rq)
 		fail(e, M_UNKNOWN, "The server failed");
 	seen_reset(&rq->seen);
 	w = res_open(rq, err_status(e));
-	jsonw_cstr(w, "errcode", err_name(e->code));
-	jsonw_str(w, "error", str_c(e->text));
+	if (!e->bare) {
+		jsonw_cstr(w, "errcode", err_name(e->code));
+		jsonw_str(w, "error", str_c(e->text));
+	}
 	if (e->retry_ms > 0) {
 		jsonw_int(w, "retry_after_ms", e->retry_ms);
 		res_header(rq, "Retry-After", str_fmt(rq->ctx.a, "%lld",
@@ -194,7 +196,8 @@ error_reply(struct req *rq)
 	if (e->soft_logout)
 		jsonw_bool(w, "soft_logout", true);
 	if (e->extra.n > 0) {
-		buf_char(w->b, ',');
+		if (!e->bare)
+			buf_char(w->b, ',');
 		buf_str(w->b, e->extra);
 	}
 	(void)!res_close(rq);

@@ -78,8 +78,10 @@ begin(struct req *rq, const struct uia *u)
 
 	if (!db_transact(c->db, insert_body, &row, &c->err))
 		return false;
-	return challenge(rq, u, row.id, M_UNAUTHORIZED,
+	(void)!challenge(rq, u, row.id, M_UNAUTHORIZED,
 	    "Show that it is you");
+	c->err.bare = true;
+	return false;
 }
 
 /* The session that the client names: ours, for this, and young? */

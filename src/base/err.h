@@ -37,6 +37,7 @@ struct err {
 	enum errcode code;	/* M_OK: nothing failed */
 	int status;		/* HTTP; 0: the table's */
 	int64_t retry_ms;	/* for M_LIMIT_EXCEEDED; 0: not said */
+	bool bare;		/* the body has `extra` only: a question, not a refusal */
 	bool soft_logout;	/* for M_UNKNOWN_TOKEN, M_USER_LOCKED */
 	char text[200];		/* for the client: no secret, nobody else's data */
 	char cause[240];	/* for the log only: SQLSTATE, errno, peer */

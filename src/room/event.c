@@ -72,9 +72,13 @@ read_depth(const struct json *ev, int64_t *out)
 {
 	const struct json *x = json_get(ev, S("depth"));
 
-	if (json_is(x, JSON_REAL))
-		return str_i64(x->src, out);
-	return json_get_int(ev, S("depth"), out);
+	if (!json_is(x, JSON_REAL))
+		return json_get_int(ev, S("depth"), out);
+	if (!str_i64(x->src, out))
+		return false;
+	if (*out > EVENT_DEPTH_MAX)
+		*out = EVENT_DEPTH_MAX;
+	return true;
 }
 
 static void

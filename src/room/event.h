@@ -26,7 +26,7 @@ struct event {
 	const struct json *content;	/* an object, always */
 	struct str redacts;		/* of m.room.redaction by this version's place; else empty */
 	int64_t ts;			/* origin_server_ts */
-	int64_t depth;
+	int64_t depth;			/* at most EVENT_DEPTH_MAX; versions 1 to 5 may write more */
 	struct str *auth, *prev;	/* event ids */
 	size_t nauth, nprev;
 	struct json json;		/* the whole event, with signatures and unsigned */

@@ -52,6 +52,7 @@ def test_a_short_password_is_refused(server):
 def test_registration_asks_for_its_stage_first(server):
     status, answer = server.call("POST", V3 + "/register", {"username": "asker", "password": "long-enough-1"})
     assert status == 401 and answer["flows"] == [{"stages": ["m.login.dummy"]}] and answer["session"]
+    assert "errcode" not in answer, "a question is no refusal"
     status, answer = server.call("POST", V3 + "/register", {
         "username": "asker", "password": "long-enough-1", "auth": {"type": "m.login.dummy", "session": answer["session"]}})
     assert status == 200

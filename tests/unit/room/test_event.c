@@ -150,6 +150,22 @@ test_formats(void **state)
 	}
 }
 
+/* What is built on such an event must still be an event. */
+static void
+test_depth(void **state)
+{
+	struct event ev;
+	struct err e = { .code = M_OK };
+
+	(void)state;
+	assert_true(event_read(a, version_n(5), text_with("depth",
+	    "9223372036854775807"), &ev, &e));
+	assert_int_equal(ev.depth, EVENT_DEPTH_MAX);
+	assert_true(event_read(a, version_n(5), text_with("depth",
+	    "9007199254740991"), &ev, &e));
+	assert_int_equal(ev.depth, EVENT_DEPTH_MAX);
+}
+
 static struct str
 many(const char *before, size_t n, const char *after)
 {
@@ -383,6 +399,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_view),
 		cmocka_unit_test(test_formats),
+		cmocka_unit_test(test_depth),
 		cmocka_unit_test(test_field_lengths),
 		cmocka_unit_test(test_size),
 		cmocka_unit_test(test_not_events),
