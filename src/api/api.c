@@ -201,7 +201,7 @@ error_reply(struct req *rq)
 		buf_str(w->b, e->extra);
 	}
 	(void)!res_close(rq);
-	if (err_status(e) >= 500)
+	if (err_status(e) >= 500 && e->code != M_NOT_YET_UPLOADED)
 		log_err(LOG_ERROR, "api", rq->route->name, e);
 }
 

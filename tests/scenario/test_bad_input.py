@@ -28,7 +28,7 @@ def test_no_body_makes_the_server_fail(server, row):
     for body in BODIES if method in ("POST", "PUT") else [None]:
         status, answer, _ = user.ask(method, path_of(pattern), body, raw=True)
         assert status < 500, (name, body, status, answer)
-        assert status == 200 or b"errcode" in answer
+        assert status == 200 or b"errcode" in answer or b"flows" in answer
 
 
 @pytest.mark.parametrize("row", [r for r in ROWS if r[3] in ("USER", "GUEST", "ADMIN")], ids=lambda r: r[2])

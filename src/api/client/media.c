@@ -6,7 +6,7 @@
  */
 #include "api/res.h"
 #include "base/conf.h"
-#include "core/media.h"
+#include "core/thumb.h"
 
 #include <unistd.h>
 
@@ -181,4 +181,35 @@ download_name_get(struct req *rq)
 {
 	return download(rq, str_utf8_clip(req_path(rq, "fileName"),
 	    NAME_BYTES_MAX));
+}
+
+/* GET /_matrix/client/v1/media/thumbnail/{serverName}/{mediaId}: width, height, method (crop or scale) */
+bool
+thumbnail_get(struct req *rq)
+{
+	struct str server = req_path(rq, "serverName");
+	struct str id = req_path(rq, "mediaId");
+	int64_t width = 0, height = 0;
+	struct media_row row;
+	struct thumb t;
+	bool ready;
+
+	if (!req_has(rq, "width") || !req_has(rq, "height"))
+		return fail(&rq->ctx.err, M_MISSING_PARAM,
+		    "The query needs width and height");
+	if (!req_int(rq, "width", 1, 4096, &width) ||
+	    !req_int(rq, "height", 1, 4096, &height) ||
+	    !media_get(&rq->ctx, server, id, &row, &ready))
+		return false;
+	if (!ready)
+		return fail(&rq->ctx.err, M_NOT_YET_UPLOADED,
+		    "The file is not there yet");
+	if (!thumb_get(&rq->ctx, &row, width, height, str_eq(req_query(rq,
+	    "method"), S("crop")), &t) || !res_file(rq, str_fmt(rq->ctx.a,
+	    STR_FMT "/" STR_FMT, STR_ARG(server), STR_ARG(id)), t.fd, t.bytes,
+	    t.type))
+		return false;
+	row.type = t.type;
+	file_headers(rq, &row, S("thumbnail"));
+	return true;
 }

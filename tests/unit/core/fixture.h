@@ -10,6 +10,7 @@
 #include "unit.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,25 +109,25 @@ world_open(void **state)
 	return 0;
 }
 
-/* Removes a folder that holds files and folders of files. */
+/* Empties the folder of an open directory, and closes it. */
 static inline void
-folder_remove(const char *path)
+folder_empty(int fd)
 {
-	char under[600];
+	DIR *d = fdopendir(fd);
 	struct dirent *x;
-	DIR *d = opendir(path);
 
 	while (d != NULL && (x = readdir(d)) != NULL) {
 		if (strcmp(x->d_name, ".") == 0 ||
 		    strcmp(x->d_name, "..") == 0)
 			continue;
-		snprintf(under, sizeof(under), "%s/%s", path, x->d_name);
-		if (unlink(under) != 0)
-			folder_remove(under);
+		if (unlinkat(dirfd(d), x->d_name, 0) == 0)
+			continue;
+		folder_empty(openat(dirfd(d), x->d_name,
+		    O_RDONLY | O_DIRECTORY));
+		unlinkat(dirfd(d), x->d_name, AT_REMOVEDIR);
 	}
 	if (d != NULL)
 		closedir(d);
-	rmdir(path);
 }
 
 static inline int
@@ -134,7 +135,8 @@ world_close(void **state)
 {
 	(void)state;
 	core_stop();
-	folder_remove(world.dir);
+	folder_empty(open(world.dir, O_RDONLY | O_DIRECTORY));
+	assert_int_equal(rmdir(world.dir), 0);
 	return 0;
 }
 
