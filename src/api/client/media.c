@@ -183,7 +183,7 @@ download_name_get(struct req *rq)
 	    NAME_BYTES_MAX));
 }
 
-/* GET /_matrix/client/v1/media/thumbnail/{serverName}/{mediaId}: width, height, method (crop or scale) */
+/* GET /_matrix/client/v1/media/thumbnail/{serverName}/{mediaId}: width, height, method */
 bool
 thumbnail_get(struct req *rq)
 {

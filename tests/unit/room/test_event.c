@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* Reading, hashing, signing and building events. spec: server-server, "PDUs"; rooms/, "Event format". */
+/*
+ * Reading, hashing, signing and building events. spec: server-server, "PDUs"; rooms/,
+ * "Event format".
+ */
 #include "unit.h"
 
 #include <string.h>

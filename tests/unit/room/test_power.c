@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* Power levels and their defaults. spec: client-server, "m.room.power_levels"; rooms/ v1, v10, v12. */
+/*
+ * Power levels and their defaults. spec: client-server, "m.room.power_levels"; rooms/ v1,
+ * v10, v12.
+ */
 #include "unit.h"
 
 #include "fixture.h"
