@@ -86,6 +86,7 @@ static const struct {
 	{ "as it is", NULL, NULL, 11, M_OK },
 	{ "no type", "type", NULL, 11, M_BAD_JSON },
 	{ "a type that is a number", "type", "1", 11, M_BAD_JSON },
+	{ "an empty type", "type", "\"\"", 11, M_OK },
 	{ "no sender", "sender", NULL, 11, M_BAD_JSON },
 	{ "a sender that is no user", "sender", "\"u\"", 11, M_BAD_JSON },
 	{ "a sender without a server", "sender", "\"@u\"", 11, M_BAD_JSON },
@@ -364,6 +365,25 @@ test_create_12(void **state)
 }
 
 static void
+test_load(void **state)
+{
+	static const char *const bad[] = { "", "{}", "[]", "{\"type\":" };
+	struct err e = { .code = M_OK };
+	struct event ev;
+
+	(void)state;
+	/* The id is the caller's word: nothing is hashed. */
+	assert_true(event_load(a, version_n(11), S("$given"),
+	    text_with(NULL, NULL), &ev, &e));
+	assert_true(str_eq(ev.id, S("$given")));
+	assert_true(str_eq(ev.room, S("!r:domain")));
+	assert_int_equal(ev.nprev, 1);
+	for (size_t i = 0; i < LEN(bad); i++)
+		assert_false(event_load(a, version_n(11), S("$given"),
+		    str_c(bad[i]), &ev, &e));
+}
+
+static void
 test_redacts(void **state)
 {
 	static const struct {
@@ -409,6 +429,7 @@ main(void)
 		cmocka_unit_test(test_old),
 		cmocka_unit_test(test_id),
 		cmocka_unit_test(test_create_12),
+		cmocka_unit_test(test_load),
 		cmocka_unit_test(test_redacts),
 	};
 

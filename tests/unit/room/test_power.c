@@ -166,6 +166,9 @@ test_given(void **state)
 	assert_int_equal(power_notification(&p, S("room")), 16);
 	assert_int_equal(power_notification(&p, S("other")), 50);
 	assert_true(power_may_send(&p, S("@u:d"), S("x"), true));
+	p = power_with(11, "{}", "{\"events_default\":1,\"users\":"
+	    "{\"@u:d\":1}}");
+	assert_true(power_may_send(&p, S("@u:d"), S("x"), false));
 	assert_false(power_may_send(&p, S("@o:d"), S("x"), true));
 	assert_false(power_may_send(&p, S("@o:d"), S("x"), false));
 }
