@@ -125,11 +125,28 @@ turn_deaf(struct loop *l)
 	wheel_set(&l->wheel, &l->hear, l->now_ms + DEAF_MS);
 }
 
-/* Out of descriptors: the spare one takes a connection, which is closed. */
+/* The spare descriptor's place takes a connection, which is closed: why not, or 0. */
+static int
+swap_spare(struct loop *l, int fd)
+{
+	int victim, why;
+
+	pthread_mutex_lock(&l->s->accepting);
+	close(l->spare_fd);
+	victim = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+	why = victim < 0 ? errno : 0;
+	if (victim >= 0)
+		close(victim);
+	l->spare_fd = spare_open();
+	pthread_mutex_unlock(&l->s->accepting);
+	return why;
+}
+
+/* Out of descriptors: a connection is refused. False: no more for now. */
 static bool
 shed(struct loop *l, int fd)
 {
-	int victim, why;
+	int why;
 
 	if (l->now_ms >= l->shed_log_ms) {
 		log_warn("net", "out of descriptors: connections are refused");
@@ -139,15 +156,27 @@ shed(struct loop *l, int fd)
 		turn_deaf(l);
 		return false;
 	}
-	close(l->spare_fd);
-	victim = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
-	why = errno;
-	if (victim >= 0)
-		close(victim);
-	l->spare_fd = spare_open();
-	if (victim < 0 && why != EAGAIN)
+	why = swap_spare(l, fd);
+	if (why != 0 && why != EAGAIN)
 		turn_deaf(l);
-	return victim >= 0;
+	return why == 0;
+}
+
+/* Not while another loop's spare descriptor is given up: we would take its place. */
+static int
+accept_one(struct loop *l, int fd, struct sockaddr_storage *ss)
+{
+	socklen_t n = sizeof(*ss);
+	int got, why;
+
+	memset(ss, 0, sizeof(*ss));
+	pthread_mutex_lock(&l->s->accepting);
+	got = accept4(fd, (struct sockaddr *)ss, &n,
+	    SOCK_NONBLOCK | SOCK_CLOEXEC);
+	why = errno;
+	pthread_mutex_unlock(&l->s->accepting);
+	errno = why;
+	return got;
 }
 
 static void
@@ -176,12 +205,8 @@ accept_round(struct loop *l, const struct listener *x)
 {
 	for (int i = 0; i < ACCEPT_ROUND; i++) {
 		struct sockaddr_storage ss;
-		socklen_t n = sizeof(ss);
-		int fd;
+		int fd = accept_one(l, x->fd, &ss);
 
-		memset(&ss, 0, sizeof(ss));
-		fd = accept4(x->fd, (struct sockaddr *)&ss, &n,
-		    SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd >= 0) {
 			enter(l, fd, (int)(x - l->s->listener), &ss);
 			continue;

@@ -21,6 +21,7 @@ server_free(struct http_server *s)
 		listener_close(&s->listener[i]);
 	tls_ctx_free(s->tls);
 	clients_done(&s->clients);
+	pthread_mutex_destroy(&s->accepting);
 	free(s->trusted);
 	free(s->listener);
 	free(s->loop);
@@ -105,6 +106,7 @@ server_new(const struct http_conf *conf, const struct http_app *app)
 		s->loop[i].epoll = s->loop[i].event = s->loop[i].spare_fd = -1;
 	clients_init(&s->clients, conf->connections_max,
 	    conf->connections_per_address);
+	pthread_mutex_init(&s->accepting, NULL);
 	atomic_init(&s->refs, 1);
 	return s;
 }

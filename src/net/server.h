@@ -30,6 +30,7 @@ struct http_server {
 	struct loop *loop;		/* conf.nloops */
 	struct tls_ctx *tls;		/* NULL: no TLS */
 	struct clients clients;
+	pthread_mutex_t accepting;	/* over each accept, and while a loop swaps its spare descriptor */
 	atomic_int refs;
 	atomic_bool stopping;
 	atomic_llong nparked, nrequests, body_memory;
