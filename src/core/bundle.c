@@ -9,6 +9,7 @@
 #include "store/q_event.h"
 
 #define BUNDLE_MAX 200
+#define THREAD_MAX 1000		/* events of a thread that are counted */
 
 /* The client form, whole, of an event inside of an aggregation. */
 static void
@@ -22,76 +23,102 @@ write_whole(struct jsonw *w, const char *key, struct room *r,
 	buf_c(w->b, ",\"unsigned\":{}}");
 }
 
-/* The newest edit by the event's own sender, of the same type. */
+/* Keeps of the events those that the reader may see. */
 static bool
-find_edit(struct ctx *c, const struct sev *ev, const struct sev **out)
+keep_seen(struct ctx *c, struct room *r, const struct sev **ev, size_t *n)
 {
-	struct relation_row *rel;
+	bool *keep = arena_array(c->a, bool, *n);
+	size_t kept = 0;
+
+	if (!room_visible(c, r, c->who.user, ev, *n, keep))
+		return false;
+	for (size_t i = 0; i < *n; i++)
+		if (keep[i])
+			ev[kept++] = ev[i];
+	*n = kept;
+	return true;
+}
+
+/* The newest edit by the event's own sender, of the same type, that the reader may see. */
+static bool
+find_edit(struct ctx *c, struct room *r, const struct sev *ev,
+    const struct sev **out)
+{
+	struct relation_row of = { .room = room_nid(r), .parent = ev->ev.id,
+	    .type = ev->ev.type, .sender = ev->ev.sender };
+	int64_t nids[RELATION_EDITS_MAX];
+	const struct sev **edit;
 	size_t n;
 
 	*out = NULL;
-	if (ev->ev.is_state || !relation_list(c->db, c->a, ev->ev.id,
-	    S("m.replace"), ev->ev.type, INT64_MIN, INT64_MAX, true,
-	    BUNDLE_MAX, &rel, &n, &c->err))
-		return ev->ev.is_state;
-	for (size_t i = 0; i < n && *out == NULL; i++)
-		if (str_eq(rel[i].sender, ev->ev.sender) &&
-		    !event_by_nid(c, rel[i].event, out))
-			return false;
+	if (ev->ev.is_state)
+		return true;
+	if (!relation_edits(c->db, &of, nids, &n, &c->err) ||
+	    !events_by_nid(c, nids, n, &edit, &n) ||
+	    !keep_seen(c, r, edit, &n))
+		return false;
+	if (n > 0)
+		*out = edit[0];
 	return true;
+}
+
+/* Events of the room that relate to ev in one way and that the reader may see. */
+static bool
+related(struct ctx *c, struct room *r, const struct sev *ev,
+    struct str rel_type, bool back, size_t max, const struct sev ***out,
+    size_t *n)
+{
+	struct relation_row *rel;
+	int64_t *nids;
+
+	if (!relation_list(c->db, c->a, room_nid(r), ev->ev.id, rel_type,
+	    (struct str){ NULL, 0 }, INT64_MIN, INT64_MAX, back, max, &rel, n,
+	    &c->err))
+		return false;
+	nids = arena_array(c->a, int64_t, *n);
+	for (size_t i = 0; i < *n; i++)
+		nids[i] = rel[i].event;
+	return events_by_nid(c, nids, *n, out, n) && keep_seen(c, r, *out, n);
 }
 
 static bool
 write_thread(struct ctx *c, struct room *r, const struct sev *ev,
     struct jsonw *w)
 {
-	struct relation_row *rel;
-	const struct sev *latest;
 	bool mine = str_eq(ev->ev.sender, c->who.user);
+	const struct sev **in;
 	size_t n;
 
-	if (!relation_list(c->db, c->a, ev->ev.id, S("m.thread"),
-	    (struct str){ NULL, 0 }, INT64_MIN, INT64_MAX, true, 1000, &rel,
-	    &n, &c->err))
+	if (!related(c, r, ev, S("m.thread"), true, THREAD_MAX, &in, &n))
 		return false;
 	if (n == 0)
 		return true;
 	for (size_t i = 0; i < n; i++)
-		mine = mine || str_eq(rel[i].sender, c->who.user);
-	if (!event_by_nid(c, rel[0].event, &latest))
-		return false;
-	if (latest == NULL)
-		return true;
+		mine = mine || str_eq(in[i]->ev.sender, c->who.user);
 	jsonw_obj(w, "m.thread");
 	jsonw_int(w, "count", (int64_t)n);
 	jsonw_bool(w, "current_user_participated", mine);
-	write_whole(w, "latest_event", r, latest);
+	write_whole(w, "latest_event", r, in[0]);
 	jsonw_obj_end(w);
 	return true;
 }
 
 static bool
-write_references(struct ctx *c, const struct sev *ev, struct jsonw *w)
+write_references(struct ctx *c, struct room *r, const struct sev *ev,
+    struct jsonw *w)
 {
-	struct relation_row *rel;
-	const struct sev *one;
+	const struct sev **by;
 	size_t n;
 
-	if (!relation_list(c->db, c->a, ev->ev.id, S("m.reference"),
-	    (struct str){ NULL, 0 }, INT64_MIN, INT64_MAX, false, BUNDLE_MAX,
-	    &rel, &n, &c->err))
+	if (!related(c, r, ev, S("m.reference"), false, BUNDLE_MAX, &by, &n))
 		return false;
 	if (n == 0)
 		return true;
 	jsonw_obj(w, "m.reference");
 	jsonw_arr(w, "chunk");
 	for (size_t i = 0; i < n; i++) {
-		if (!event_by_nid(c, rel[i].event, &one))
-			return false;
-		if (one == NULL)
-			continue;
 		jsonw_obj(w, NULL);
-		jsonw_str(w, "event_id", one->ev.id);
+		jsonw_str(w, "event_id", by[i]->ev.id);
 		jsonw_obj_end(w);
 	}
 	jsonw_arr_end(w);
@@ -114,11 +141,11 @@ history_bundle(struct ctx *c, struct room *r, const struct sev *ev,
 	buf_init(&b, c->a, (size_t)8 << 20);
 	jsonw_init(&w, &b);
 	jsonw_obj(&w, NULL);
-	if (!find_edit(c, ev, &edit))
+	if (!find_edit(c, r, ev, &edit))
 		return false;
 	if (edit != NULL)
 		write_whole(&w, "m.replace", r, edit);
-	if (!write_thread(c, r, ev, &w) || !write_references(c, ev, &w))
+	if (!write_thread(c, r, ev, &w) || !write_references(c, r, ev, &w))
 		return false;
 	jsonw_obj_end(&w);
 	if (b.n > 2 && !b.over)

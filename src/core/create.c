@@ -21,13 +21,32 @@ struct making {
 	const struct create *cr;
 	struct batch b;
 	struct room *r;
+	int64_t ts;
 };
+
+/*
+ * The room's origin_server_ts. From version 12 on a room is named by the hash
+ * of its create event: no two of this server may be made in one millisecond,
+ * or equal rooms of one user would be one.
+ */
+static int64_t
+create_ts(int64_t now_ms)
+{
+	static int64_t last;		/* atomic */
+	int64_t was = __atomic_load_n(&last, __ATOMIC_RELAXED), ts;
+
+	do {
+		ts = now_ms > was ? now_ms : was + 1;
+	} while (!__atomic_compare_exchange_n(&last, &was, ts, false,
+	    __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+	return ts;
+}
 
 static bool
 add(struct making *m, struct str type, struct str key, struct json content)
 {
 	struct send s = { .type = type, .is_state = true, .state_key = key,
-	    .content = content };
+	    .content = content, .ts = m->ts };
 
 	if (m->b.n == m->b.max)
 		return fail(&m->c->err, M_INVALID_PARAM,
@@ -269,17 +288,39 @@ build(struct making *m)
 }
 
 static bool
+taken(struct err *e, struct str alias)
+{
+	return fail(e, M_ROOM_IN_USE, "The alias " STR_FMT " is taken",
+	    STR_ARG(alias));
+}
+
+/* Before all the work; store_also() has the last word. */
+static bool
 check_alias(struct ctx *c, struct str alias)
 {
 	struct alias_row row;
-	bool taken;
+	bool found;
 
 	if (alias.n == 0)
 		return true;
-	if (!alias_find(c->db, c->a, alias, &row, &taken, &c->err))
+	if (!alias_find(c->db, c->a, alias, &row, &found, &c->err))
 		return false;
-	return !taken || fail(&c->err, M_ROOM_IN_USE,
-	    "The alias " STR_FMT " is taken", STR_ARG(alias));
+	return !found || taken(&c->err, alias);
+}
+
+/* The alias and the directory's entry, with the events or not at all. */
+static bool
+store_also(struct db *db, int64_t room, void *arg, struct err *e)
+{
+	const struct making *m = arg;
+	struct alias_row row = { m->cr->alias, m->c->who.user, room };
+	bool fresh = true;
+
+	if (row.alias.n > 0 && !alias_insert(db, &row, m->c->now_ms, &fresh, e))
+		return false;
+	if (!fresh)
+		return taken(e, row.alias);
+	return !m->cr->published || room_row_publish(db, room, true, e);
 }
 
 bool
@@ -290,21 +331,14 @@ room_create(struct ctx *c, const struct create *cr, struct room **out)
 	    : str_fmt(c->a, "!" STR_FMT ":" STR_FMT,
 	    STR_ARG(random_text(c->a, 18)), STR_ARG(server_get()->name));
 	struct room *blank = room_alloc(0, id, cr->v);
-	struct making m = { .c = c, .cr = cr };
+	struct making m = { .c = c, .cr = cr, .ts = create_ts(c->now_ms) };
+	struct persist_also also = { store_also, &m };
 	bool ok;
 
 	batch_init(&m.b, c, blank, cr->v, EVENTS_MAX);
 	ok = check_alias(c, cr->alias) && build(&m) &&
-	    persist_events(c, m.r, m.b.p, m.b.n);
+	    persist_events(c, m.r, m.b.p, m.b.n, &also);
 	room_unref(blank);
-	if (!ok) {
-		room_unref(m.r);
-		return false;
-	}
 	room_unref(m.r);		/* the cache has its own */
-	if (!room_open(c, m.b.p[0].ev.room, out))
-		return false;
-	if (cr->alias.n > 0 && !alias_create(c, *out, cr->alias))
-		return false;
-	return !cr->published || room_publish(c, *out, true);
+	return ok && room_open(c, m.b.p[0].ev.room, out);
 }

@@ -22,6 +22,7 @@ static struct {
 	struct map by_nid;
 	struct cached *oldest, *newest;
 	size_t bytes, bytes_max;
+	uint64_t epoch;
 	struct metric *hits, *misses;
 } cache = { .lock = PTHREAD_MUTEX_INITIALIZER, .bytes_max = 64 << 20 };
 
@@ -181,9 +182,33 @@ build(const struct room_version *v, const struct event_row *row,
 	return x;
 }
 
+/* With the lock: enters x in the place of old, and makes room for it. */
+static void
+enter(struct cached *x, struct cached *old, struct cached **dead)
+{
+	if (old != NULL)
+		evict(old, dead);
+	map_put_i(&cache.by_nid, x->s.nid, x);
+	list_newest(x);
+	sev_get(&x->s);
+	while (cache.bytes > cache.bytes_max && cache.oldest != x)
+		evict(cache.oldest, dead);
+}
+
+uint64_t
+evcache_epoch(void)
+{
+	uint64_t epoch;
+
+	pthread_mutex_lock(&cache.lock);
+	epoch = cache.epoch;
+	pthread_mutex_unlock(&cache.lock);
+	return epoch;
+}
+
 const struct sev *
 evcache_add(const struct room_version *v, const struct event_row *row,
-    const struct evcache_extra *extra, bool replace, struct err *e)
+    const struct evcache_extra *extra, uint64_t epoch, struct err *e)
 {
 	struct cached *x = build(v, row, extra, e), *old, *dead = NULL;
 
@@ -191,20 +216,31 @@ evcache_add(const struct room_version *v, const struct event_row *row,
 		return NULL;
 	pthread_mutex_lock(&cache.lock);
 	old = map_get_i(&cache.by_nid, row->nid);
-	if (old != NULL && !replace) {
-		/* Another thread was quicker. */
-		sev_get(&old->s);
-		pthread_mutex_unlock(&cache.lock);
-		sev_put(&x->s);
-		return &old->s;
-	}
 	if (old != NULL)
-		evict(old, &dead);
-	map_put_i(&cache.by_nid, row->nid, x);
-	list_newest(x);
-	sev_get(&x->s);
-	while (cache.bytes > cache.bytes_max && cache.oldest != x)
-		evict(cache.oldest, &dead);
+		sev_get(&old->s);	/* another thread was quicker */
+	else if (cache.epoch == epoch)
+		enter(x, NULL, &dead);
+	pthread_mutex_unlock(&cache.lock);
+	bury(dead);
+	if (old == NULL)
+		return &x->s;
+	sev_put(&x->s);
+	return &old->s;
+}
+
+const struct sev *
+evcache_put(const struct room_version *v, const struct event_row *row,
+    const struct evcache_extra *extra, struct err *e)
+{
+	struct cached *x = build(v, row, extra, e), *old, *dead = NULL;
+
+	if (x == NULL)
+		return NULL;
+	pthread_mutex_lock(&cache.lock);
+	old = map_get_i(&cache.by_nid, row->nid);
+	if ((row->flags & EVENT_F_REDACTED) != 0)
+		cache.epoch++;
+	enter(x, old, &dead);
 	pthread_mutex_unlock(&cache.lock);
 	bury(dead);
 	return &x->s;
@@ -217,7 +253,9 @@ evcache_flag(int64_t nid, unsigned flag)
 
 	pthread_mutex_lock(&cache.lock);
 	x = map_get_i(&cache.by_nid, nid);
-	if (x != NULL)
+	if (x == NULL)
+		cache.epoch++;
+	else
 		__atomic_or_fetch(&x->s.flags, flag, __ATOMIC_RELAXED);
 	pthread_mutex_unlock(&cache.lock);
 }

@@ -15,17 +15,25 @@ void evcache_stop(void);
 
 /* One more reference to the cached event, or NULL. */
 const struct sev *evcache_get(int64_t nid);
-/*
- * Makes the event of a row and caches it (replacing: also when one is cached
- * already). One reference is the caller's. NULL: the stored text is damaged.
- */
 struct evcache_extra {
 	struct str prev_content, replaces;	/* state events: what they replaced */
 	struct str txn_device, txn_id;
 };
+
+/* Counts the changes of events that are stored already: redactions, flags. */
+uint64_t evcache_epoch(void);
+/*
+ * Makes the event of a row that was read from the store, and caches it, unless
+ * one is cached already, or events changed since `epoch`, which was asked for
+ * before the row was read: what a row said before a redaction must not stay.
+ * One reference is the caller's. NULL: the stored text is damaged.
+ */
 const struct sev *evcache_add(const struct room_version *v, const struct event_row *row,
-    const struct evcache_extra *extra, bool replace, struct err *e);
-/* Sets a flag on the cached event, if it is there. */
+    const struct evcache_extra *extra, uint64_t epoch, struct err *e);
+/* The same for what this thread has written: it takes the place of what is cached. */
+const struct sev *evcache_put(const struct room_version *v, const struct event_row *row,
+    const struct evcache_extra *extra, struct err *e);
+/* Sets a flag on the event; after the commit that set it in the store. */
 void evcache_flag(int64_t nid, unsigned flag);
 const struct sev *sev_get(const struct sev *s);	/* one more reference */
 void sev_put(const struct sev *s);		/* NULL is fine */

@@ -24,14 +24,16 @@ is_world_readable(struct ctx *c, struct room *r, bool *out)
 bool
 history_may_read(struct ctx *c, struct room *r)
 {
-	enum membership m = room_membership(r, c->who.user);
+	const struct sev *left, *joined;
 	bool world;
 
-	if (m == MEMBER_JOIN || m == MEMBER_LEAVE || m == MEMBER_BAN)
+	if (room_membership(r, c->who.user) == MEMBER_JOIN)
 		return true;
-	if (!is_world_readable(c, r, &world))
+	if (!room_departure(c, r, c->who.user, &left, &joined) ||
+	    !is_world_readable(c, r, &world))
 		return false;
-	return world || fail(&c->err, M_FORBIDDEN, "You are not in this room");
+	return left != NULL || world ||
+	    fail(&c->err, M_FORBIDDEN, "You are not in this room");
 }
 
 /* Those of ev that the actor may see and the filter wants; gives their number. */
@@ -133,23 +135,23 @@ bool
 history_state(struct ctx *c, struct room *r, const struct sev *const **out,
     size_t *n)
 {
-	enum membership m = room_membership(r, c->who.user);
-	const struct sev *mine, **ev;
+	const struct sev *left = NULL, *joined, **ev;
 	int64_t *nids;
 	size_t count;
 
-	if (!history_may_read(c, r))
+	if (!history_may_read(c, r) ||
+	    (room_membership(r, c->who.user) != MEMBER_JOIN &&
+	    !room_departure(c, r, c->who.user, &left, &joined)))
 		return false;
-	if (m != MEMBER_LEAVE && m != MEMBER_BAN)
+	if (left == NULL)
 		return room_state_all(c, r, out, n);
-	if (!room_state(c, r, S("m.room.member"), c->who.user, &mine) ||
-	    mine == NULL || !state_all(c->db, &mine->state, c->a, &nids,
-	    &count, &c->err) || !events_by_nid(c, nids, count, &ev, n))
+	if (!state_all(c->db, &left->state, c->a, &nids, &count, &c->err) ||
+	    !events_by_nid(c, nids, count, &ev, n))
 		return false;
 	for (size_t i = 0; i < *n; i++)
 		if (str_eq(ev[i]->ev.type, S("m.room.member")) &&
 		    str_eq(ev[i]->ev.state_key, c->who.user))
-			ev[i] = mine;
+			ev[i] = left;
 	*out = ev;
 	return true;
 }

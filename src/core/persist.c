@@ -19,6 +19,7 @@ struct job {
 	struct room *r;
 	struct pending *p;
 	size_t n;
+	const struct persist_also *also;
 	struct stream_tx tx;
 	struct state_root root;		/* of the state after the last event */
 	int64_t nid;			/* of the room */
@@ -62,33 +63,38 @@ store_state(struct db *db, struct job *j, const struct pending *p,
 	return member_put(db, j->nid, &m, e);
 }
 
+/*
+ * Only what relates to an event of the same room is kept as a relation: else
+ * anybody could hang words of theirs on an event of a room they are not in.
+ */
 static bool
-store_relation(struct db *db, struct job *j, const struct pending *p,
-    struct err *e)
+store_relation(struct db *db, struct job *j, struct pending *p, struct err *e)
 {
 	struct relation_row rel = { .event = p->row.nid, .room = j->nid,
 	    .seq = p->row.seq };
+	unsigned flags;
 
+	p->parent = 0;
 	if (!relation_of(&p->ev, &rel))
 		return true;
-	return relation_insert(db, &rel, e) && event_flag_set(db, rel.parent,
-	    j->nid, EVENT_F_RELATED, e);
+	if (!event_in_room(db, rel.parent, j->nid, &p->parent, &flags, e))
+		return false;
+	if (p->parent == 0)
+		return true;
+	return relation_insert(db, &rel, e) &&
+	    ((flags & EVENT_F_RELATED) != 0 ||
+	    event_flag_set(db, p->parent, EVENT_F_RELATED, e));
 }
 
 /* The redacted form takes the event's place for good. */
 static bool
-store_redaction(struct db *db, struct job *j, const struct pending *p,
-    struct err *e)
+store_redaction(struct db *db, const struct pending *p, struct err *e)
 {
 	const struct sev *target = p->redacts;
-	struct json pruned;
 
-	if (target == NULL)
-		return true;
-	pruned = event_redact(j->c->a, target->ev.v, &target->ev.json);
-	return event_redact_row(db, target->nid, json_text(j->c->a, &pruned),
+	return target == NULL || (event_redact_row(db, target->nid, p->pruned,
 	    p->ev.id, EVENT_F_REDACTED, e) &&
-	    relation_delete(db, target->nid, e);
+	    relation_delete(db, target->nid, e));
 }
 
 static bool
@@ -115,7 +121,7 @@ store_one(struct db *db, struct job *j, struct pending *p, int64_t seq,
 	};
 	if (!event_row_insert(db, &p->row, e) ||
 	    (ev->is_state && !store_state(db, j, p, e)) ||
-	    !store_relation(db, j, p, e) || !store_redaction(db, j, p, e))
+	    !store_relation(db, j, p, e) || !store_redaction(db, p, e))
 		return false;
 	return p->txn_id.n == 0 || event_txn_add(db, j->c->who.user,
 	    j->c->who.device, p->txn_place, p->txn_id, ev->id, j->c->now_ms,
@@ -136,7 +142,8 @@ body(struct db *db, void *arg, struct err *e)
 			return false;
 	buf_init(&ends, j->c->a, 64);
 	buf_i64(&ends, j->p[j->n - 1].row.nid);
-	return room_row_head(db, j->nid, &j->root, buf_view(&ends), e);
+	return room_row_head(db, j->nid, &j->root, buf_view(&ends), e) &&
+	    (j->also == NULL || j->also->fn(db, j->nid, j->also->arg, e));
 }
 
 /* What to tell once the stream has come to these events. */
@@ -208,11 +215,10 @@ show_one(struct room *r, const struct pending *p)
 		    p->row.pos };
 		room_set_member(r, &m);
 	} else if (ev->is_state) {
-		room_set_place(r, ev->type, ev->state_key, p->row.nid,
-		    p->stored);
+		room_set_place(r, ev->type, ev->state_key, p->row.nid);
 	}
-	sev_put(r->ring[slot]);
-	r->ring[slot] = sev_get(p->stored);
+	r->ring[slot] = (struct event_place){ p->row.seq, p->row.nid,
+	    p->row.pos };
 	r->head.last_seq = p->row.seq;
 	r->head.last_pos = p->row.pos;
 	r->touched = p->row.pos;
@@ -221,16 +227,30 @@ show_one(struct room *r, const struct pending *p)
 		r->create = sev_get(p->stored);
 }
 
+/* The redacted event as its row is now; nothing is read, so nothing can fail. */
+static struct event_row
+redacted_row(const struct pending *p)
+{
+	const struct sev *x = p->redacts;
+
+	return (struct event_row){
+		.nid = x->nid, .room = x->room, .seq = x->seq, .pos = x->pos,
+		.depth = x->ev.depth, .ts = x->ev.ts,
+		.flags = sev_flags(x) | EVENT_F_REDACTED, .event_id = x->ev.id,
+		.type = x->ev.type, .is_state = x->ev.is_state,
+		.state_key = x->ev.state_key, .sender = x->ev.sender,
+		.redacted_by = p->ev.id, .json = p->pruned, .state = x->state,
+	};
+}
+
 /* The cached forms of what was stored; the old form of what was redacted goes. */
 static bool
 cache_one(struct job *j, struct pending *p)
 {
 	struct evcache_extra extra = { .txn_id = p->txn_id };
-	struct relation_row rel;
 	struct event_row row;
-	const struct sev *old;
+	const struct sev *now;
 	struct ctx *c = j->c;
-	bool found;
 
 	if (p->txn_id.n > 0)
 		extra.txn_device = c->who.device;
@@ -238,51 +258,22 @@ cache_one(struct job *j, struct pending *p)
 		extra.prev_content = p->replaced->ev.content->src;
 		extra.replaces = p->replaced->ev.id;
 	}
-	p->stored = evcache_add(p->ev.v, &p->row, &extra, false, &c->err);
+	p->stored = evcache_put(p->ev.v, &p->row, &extra, &c->err);
 	if (p->stored == NULL)
 		return false;
 	sev_hold(c, p->stored);
-	if (relation_of(&p->ev, &rel)) {
-		/* A parent that can't be read now is not in the cache either. */
-		if (event_row_by_id(c->db, c->a, rel.parent, &row, &found,
-		    &c->err) && found)
-			evcache_flag(row.nid, EVENT_F_RELATED);
-		err_clear(&c->err);
-	}
+	if (p->parent != 0)
+		evcache_flag(p->parent, EVENT_F_RELATED);
 	if (p->redacts == NULL)
 		return true;
-	extra = (struct evcache_extra){ .replaces = p->redacts->replaces };
-	if (!event_row_by_nid(c->db, c->a, p->redacts->nid, &row, &found,
-	    &c->err) || !found)
-		return false;
-	old = evcache_add(p->ev.v, &row, &extra, true, &c->err);
-	if (old == NULL)
-		return false;
-	p->redacts = sev_hold(c, old);
-	return true;
-}
-
-/* With the room's lock: the redacted form in the ring and in the state. */
-static void
-show_redaction(struct room *r, const struct sev *target)
-{
-	size_t slot;
-	struct place *p;
-
-	if (target == NULL)
-		return;
-	slot = (size_t)target->seq % RING;
-	if (r->ring[slot] != NULL && r->ring[slot]->nid == target->nid) {
-		sev_put(r->ring[slot]);
-		r->ring[slot] = sev_get(target);
-	}
-	if (!target->ev.is_state)
-		return;
-	p = room_place(r, target->ev.type, target->ev.state_key);
-	if (p != NULL && p->event == target->nid && p->ev != NULL) {
-		sev_put(p->ev);
-		p->ev = sev_get(target);
-	}
+	row = redacted_row(p);
+	extra = (struct evcache_extra){
+		.prev_content = p->redacts->prev_content,
+		.replaces = p->redacts->replaces,
+	};
+	now = evcache_put(p->ev.v, &row, &extra, &c->err);
+	sev_put(now);
+	return now != NULL;
 }
 
 static void
@@ -293,10 +284,8 @@ show(struct job *j)
 
 	pthread_mutex_lock(&r->lock);
 	r->nid = j->nid;
-	for (size_t i = 0; i < j->n; i++) {
+	for (size_t i = 0; i < j->n; i++)
 		show_one(r, &j->p[i]);
-		show_redaction(r, j->p[i].redacts);
-	}
 	r->head.state = j->root;
 	r->nends = 1;
 	r->end[0].nid = last->row.nid;
@@ -305,13 +294,28 @@ show(struct job *j)
 	pthread_mutex_unlock(&r->lock);
 }
 
-bool
-persist_events(struct ctx *c, struct room *r, struct pending *p, size_t n)
+/* Before the transaction: its body has the database's thread, and must be quick. */
+static void
+prune(struct ctx *c, struct pending *p)
 {
-	struct job j = { .c = c, .r = r, .p = p, .n = n };
+	struct json json;
+
+	if (p->redacts == NULL)
+		return;
+	json = event_redact(c->a, p->ev.v, &p->redacts->ev.json);
+	p->pruned = json_text(c->a, &json);
+}
+
+bool
+persist_events(struct ctx *c, struct room *r, struct pending *p, size_t n,
+    const struct persist_also *also)
+{
+	struct job j = { .c = c, .r = r, .p = p, .n = n, .also = also };
 	bool fresh = r->nid == 0;
 
 	assert(n > 0);
+	for (size_t i = 0; i < n; i++)
+		prune(c, &p[i]);
 	if (!db_transact(c->db, body, &j, &c->err)) {
 		stream_end(&j.tx, NULL, NULL);
 		return false;

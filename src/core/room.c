@@ -57,7 +57,8 @@ version_of_room(struct ctx *c, int64_t room, const struct room_version **out)
 
 /* Event rows to shared events. A state event brings what it replaced. */
 static bool
-from_row(struct ctx *c, const struct event_row *row, const struct sev **out)
+from_row(struct ctx *c, const struct event_row *row, uint64_t epoch,
+    const struct sev **out)
 {
 	struct evcache_extra extra = { .prev_content = { NULL, 0 } };
 	const struct room_version *v;
@@ -82,7 +83,7 @@ from_row(struct ctx *c, const struct event_row *row, const struct sev **out)
 		}
 		err_clear(&c->err);
 	}
-	*out = evcache_add(v, row, &extra, false, &c->err);
+	*out = evcache_add(v, row, &extra, epoch, &c->err);
 	return *out != NULL && sev_hold(c, *out) != NULL;
 }
 
@@ -90,6 +91,7 @@ bool
 event_by_nid(struct ctx *c, int64_t nid, const struct sev **out)
 {
 	struct event_row row;
+	uint64_t epoch;
 	bool found;
 
 	*out = evcache_get(nid);
@@ -97,14 +99,16 @@ event_by_nid(struct ctx *c, int64_t nid, const struct sev **out)
 		sev_hold(c, *out);
 		return true;
 	}
+	epoch = evcache_epoch();
 	if (!event_row_by_nid(c->db, c->a, nid, &row, &found, &c->err))
 		return false;
-	return !found || from_row(c, &row, out);
+	return !found || from_row(c, &row, epoch, out);
 }
 
 bool
 event_find(struct ctx *c, struct str event_id, const struct sev **out)
 {
+	uint64_t epoch = evcache_epoch();
 	struct event_row row;
 	bool found;
 
@@ -118,7 +122,7 @@ event_find(struct ctx *c, struct str event_id, const struct sev **out)
 		sev_hold(c, *out);
 		return true;
 	}
-	return from_row(c, &row, out);
+	return from_row(c, &row, epoch, out);
 }
 
 bool
@@ -147,9 +151,8 @@ room_state(struct ctx *c, struct room *r, struct str type, struct str key,
 {
 	struct room_member *m;
 	struct place *p;
-	int64_t nid = 0;
+	int64_t nid;
 
-	*out = NULL;
 	pthread_mutex_lock(&r->lock);
 	if (str_eq(type, S("m.room.member"))) {
 		m = room_find_member(r, key);
@@ -157,27 +160,10 @@ room_state(struct ctx *c, struct room *r, struct str type, struct str key,
 	} else {
 		p = room_place(r, type, key);
 		nid = p != NULL ? p->event : 0;
-		if (p != NULL && p->ev != NULL)
-			*out = sev_get(p->ev);
 	}
 	pthread_mutex_unlock(&r->lock);
-	if (*out != NULL) {
-		sev_hold(c, *out);
-		return true;
-	}
-	if (nid == 0)
-		return true;
-	if (!event_by_nid(c, nid, out))
-		return false;
-	if (*out == NULL || str_eq(type, S("m.room.member")))
-		return true;
-	/* Keep it at hand: the few that are not members are asked for often. */
-	pthread_mutex_lock(&r->lock);
-	p = room_place(r, type, key);
-	if (p != NULL && p->event == nid && p->ev == NULL)
-		p->ev = sev_get(*out);
-	pthread_mutex_unlock(&r->lock);
-	return true;
+	*out = NULL;
+	return nid == 0 || event_by_nid(c, nid, out);
 }
 
 bool
@@ -318,25 +304,35 @@ room_must_be_in(struct ctx *c, struct room *r)
 	return fail(&c->err, M_FORBIDDEN, "You are not in this room");
 }
 
-/* What of [from, to] the ring holds, newest first; below it the store is asked. */
+/*
+ * What of [from, to] is in memory, newest first and held: the ring names it, the
+ * cache of events has it. The store is asked for what lies below.
+ */
 static size_t
-from_ring(struct room *r, int64_t from, int64_t to, const struct sev **at,
-    size_t max)
+from_ring(struct ctx *c, struct room *r, int64_t from, int64_t to,
+    const struct sev **at, size_t max)
 {
-	size_t n = 0;
+	int64_t nid[RING];
+	size_t n = 0, got;
 
+	if (max > RING)
+		max = RING;
 	pthread_mutex_lock(&r->lock);
-	if (to > r->head.last_seq)
-		to = r->head.last_seq;
 	for (int64_t seq = to; seq >= from && seq > 0 && n < max; seq--) {
-		const struct sev *ev = r->ring[(size_t)seq % RING];
+		const struct event_place *p = &r->ring[(size_t)seq % RING];
 
-		if (ev == NULL || ev->seq != seq)
+		if (p->seq != seq)
 			break;
-		at[n++] = sev_get(ev);
+		nid[n++] = p->nid;
 	}
 	pthread_mutex_unlock(&r->lock);
-	return n;
+	for (got = 0; got < n; got++) {
+		at[got] = evcache_get(nid[got]);
+		if (at[got] == NULL)
+			break;
+		sev_hold(c, at[got]);
+	}
+	return got;
 }
 
 static void
@@ -354,6 +350,7 @@ static bool
 range_stored(struct ctx *c, struct room *r, int64_t from, int64_t to,
     bool back, size_t max, const struct sev **at, size_t *n)
 {
+	uint64_t epoch = evcache_epoch();
 	struct event_rows rows;
 
 	if (!event_rows_range(c->db, c->a, r->nid, from, to, back, max, &rows,
@@ -364,7 +361,7 @@ range_stored(struct ctx *c, struct room *r, int64_t from, int64_t to,
 
 		if (ev != NULL)
 			sev_hold(c, ev);
-		else if (!from_row(c, &rows.at[i], &ev))
+		else if (!from_row(c, &rows.at[i], epoch, &ev))
 			return false;
 		at[(*n)++] = ev;
 	}
@@ -406,9 +403,7 @@ room_range(struct ctx *c, struct room *r, int64_t from, int64_t to, bool back,
 
 		if (top > to)
 			top = to;
-		count = from_ring(r, from, top, at, want);
-		for (size_t i = 0; i < count; i++)
-			sev_hold(c, at[i]);
+		count = from_ring(c, r, from, top, at, want);
 		if (!back && count < want && top >= from &&
 		    count < (size_t)(top - from) + 1)
 			count = 0;	/* not all of it: read it in order */
@@ -442,12 +437,10 @@ room_seq_at(struct ctx *c, struct room *r, int64_t pos, int64_t *seq)
 		return true;
 	}
 	/* Mostly the answer lies among the newest. */
-	while (high > 0 && r->ring[(size_t)high % RING] != NULL &&
-	    r->ring[(size_t)high % RING]->seq == high &&
-	    r->ring[(size_t)high % RING]->pos > pos)
+	while (high > 0 && r->ring[(size_t)high % RING].seq == high &&
+	    r->ring[(size_t)high % RING].pos > pos)
 		high--;
-	if (high > 0 && r->ring[(size_t)high % RING] != NULL &&
-	    r->ring[(size_t)high % RING]->seq == high)
+	if (high > 0 && r->ring[(size_t)high % RING].seq == high)
 		low = high;
 	pthread_mutex_unlock(&r->lock);
 	/* seq and pos grow together: halve. low: pos is not above it. */

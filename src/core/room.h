@@ -101,6 +101,14 @@ bool room_seq_at(struct ctx *c, struct room *r, int64_t pos, int64_t *seq) MUST_
 bool state_before(struct ctx *c, const struct sev *ev, struct str type, struct str key, int64_t *event) MUST_CHECK;
 
 /*
+ * Of a user who is not joined: the event by which their last stay ended, and the
+ * join before it. Both NULL: they were never in, as far as the last 200 changes
+ * of their membership tell; "leave" alone does not say that somebody was in.
+ */
+bool room_departure(struct ctx *c, struct room *r, struct str user, const struct sev **left,
+    const struct sev **joined) MUST_CHECK;
+
+/*
  * Which of n events of one room may the user see? Marks keep[i]; by history
  * visibility and the user's membership at each event, memoised by state root.
  * spec: client-server, "Room History Visibility".

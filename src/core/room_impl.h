@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * A room in memory, as only room.c, room_load.c and persist.c know it.
+ * A room in memory, as only room.c, room_load.c and persist.c know it. It knows
+ * its events by number; the events are evcache.c's, which has a budget of its own.
  *
  * Two locks: `write` serialises those who add events, across their commit;
  * `lock` guards the fields, for short reads and for the moment after a commit.
@@ -11,6 +12,7 @@
 #include "base/map.h"
 #include "core/evcache.h"
 #include "core/room.h"
+#include "store/q_event.h"
 #include "store/q_room.h"
 
 #include <pthread.h>
@@ -21,7 +23,6 @@
 /* One place of the current state but members. The key of the map is "type NUL key". */
 struct place {
 	int64_t event;
-	const struct sev *ev;		/* held, or NULL until asked for */
 	uint32_t type_n, key_n;
 	char bytes[];			/* type NUL key */
 };
@@ -57,8 +58,9 @@ struct room {
 	int64_t touched;		/* greatest position of anything of the room: events, receipts, typing */
 	struct end end[ENDS_MAX];
 	size_t nends;
-	const struct sev *ring[RING];	/* the newest events: the one with seq s is at s % RING */
-	size_t bytes;
+	struct event_place ring[RING];	/* the newest events: the one with seq s is at s % RING */
+	size_t bytes;			/* atomic */
+	size_t counted;			/* of them, what the cache has counted; under its lock */
 };
 
 struct room *room_alloc(int64_t nid, struct str id, const struct room_version *v);
@@ -69,13 +71,13 @@ bool room_load(struct ctx *c, struct room *r, const struct room_row *row) MUST_C
 void room_cache_add(struct room *r);
 
 /* With the lock held: */
-void room_set_place(struct room *r, struct str type, struct str key, int64_t event, const struct sev *ev);
+void room_set_place(struct room *r, struct str type, struct str key, int64_t event);
 void room_set_member(struct room *r, const struct member_row *m);
 struct place *room_place(struct room *r, struct str type, struct str key);
 struct room_member *room_find_member(struct room *r, struct str user);
 
-
 void room_cache_start(size_t bytes_max);
+size_t room_cache_bytes(void);
 void room_cache_stop(void);
 
 #endif

@@ -51,28 +51,30 @@ void
 room_unref(struct room *r)
 {
 	struct map_iter it;
-	struct place *p;
-	void *m;
+	void *x;
 
 	if (r == NULL || __atomic_sub_fetch(&r->refs, 1, __ATOMIC_ACQ_REL) > 0)
 		return;
 	it = map_iter(&r->places);
-	while ((p = map_next(&it)) != NULL) {
-		sev_put(p->ev);
-		free(p);
-	}
+	while ((x = map_next(&it)) != NULL)
+		free(x);
 	it = map_iter(&r->members);
-	while ((m = map_next(&it)) != NULL)
-		free(m);
+	while ((x = map_next(&it)) != NULL)
+		free(x);
 	map_done(&r->places);
 	map_done(&r->members);
-	for (size_t i = 0; i < RING; i++)
-		sev_put(r->ring[i]);
 	sev_put(r->create);
 	pthread_mutex_destroy(&r->write);
 	pthread_mutex_destroy(&r->lock);
 	free(r->id_bytes);
 	free(r);
+}
+
+/* The cache asks for it at its next occasion, under another lock. */
+static void
+grow(struct room *r, size_t bytes)
+{
+	__atomic_add_fetch(&r->bytes, bytes, __ATOMIC_RELAXED);
 }
 
 /* "type NUL key" in a buffer of the caller's. */
@@ -98,8 +100,7 @@ room_place(struct room *r, struct str type, struct str key)
 }
 
 void
-room_set_place(struct room *r, struct str type, struct str key, int64_t event,
-    const struct sev *ev)
+room_set_place(struct room *r, struct str type, struct str key, int64_t event)
 {
 	struct place *p = room_place(r, type, key);
 
@@ -109,11 +110,9 @@ room_set_place(struct room *r, struct str type, struct str key, int64_t event,
 		p->type_n = (uint32_t)type.n;
 		p->key_n = (uint32_t)key.n;
 		map_put(&r->places, place_key(p->bytes, type, key), p);
-		r->bytes += PER_PLACE + type.n + key.n;
+		grow(r, PER_PLACE + type.n + key.n);
 	}
-	sev_put(p->ev);
 	p->event = event;
-	p->ev = ev != NULL ? sev_get(ev) : NULL;
 }
 
 struct room_member *
@@ -141,7 +140,7 @@ room_set_member(struct room *r, const struct member_row *m)
 		x->user_n = (uint32_t)m->user.n;
 		memcpy(x->user, m->user.p, m->user.n);
 		map_put(&r->members, str_n(x->user, x->user_n), x);
-		r->bytes += PER_MEMBER + m->user.n;
+		grow(r, PER_MEMBER + m->user.n);
 	} else {
 		count(r, x->membership, -1);
 	}
@@ -162,8 +161,7 @@ load_state(struct ctx *c, struct room *r)
 	if (!room_state_list(c->db, c->a, r->nid, &state, &n, &c->err))
 		return false;
 	for (size_t i = 0; i < n; i++)
-		room_set_place(r, state[i].type, state[i].key, state[i].event,
-		    NULL);
+		room_set_place(r, state[i].type, state[i].key, state[i].event);
 	if (!members_of_room(c->db, c->a, r->nid, &member, &n, &c->err))
 		return false;
 	for (size_t i = 0; i < n; i++)
@@ -195,24 +193,17 @@ load_ends(struct ctx *c, struct room *r, struct str list)
 	return true;
 }
 
-static bool
-load_ring(struct ctx *c, struct room *r)
+static void
+ring_put(void *arg, const struct event_place *p)
 {
-	const struct sev **ev;
-	size_t n;
+	struct room *r = arg;
 
-	if (!room_range(c, r, r->head.last_seq - RING + 1, r->head.last_seq,
-	    true, RING, &ev, &n))
-		return false;
-	for (size_t i = 0; i < n; i++)
-		r->ring[(size_t)ev[i]->seq % RING] = sev_get(ev[i]);
-	r->bytes += n * 2048;
-	return true;
+	r->ring[(size_t)p->seq % RING] = *p;
 }
 
 /*
- * All reads are of one moment, and within the room's write lock or before
- * anybody else can know the room, so nothing is missed between them.
+ * Nobody can write while it runs: who writes holds the room, so it would be
+ * cached, and nobody else loads it meanwhile. So all reads are of one moment.
  */
 bool
 room_load(struct ctx *c, struct room *r, const struct room_row *row)
@@ -226,6 +217,8 @@ room_load(struct ctx *c, struct room *r, const struct room_row *row)
 	if (!load_state(c, r) || !event_last_seq(c->db, r->nid,
 	    &r->head.last_seq, &r->head.last_pos, &r->head.depth, &c->err))
 		return false;
+	if (r->touched < r->head.last_pos)
+		r->touched = r->head.last_pos;
 	create = room_place(r, S("m.room.create"), S(""));
 	if (create == NULL)
 		return fail(&c->err, M_NOT_FOUND, "The room is not known");
@@ -234,8 +227,8 @@ room_load(struct ctx *c, struct room *r, const struct room_row *row)
 	if (ev == NULL)
 		return fail(&c->err, M_UNKNOWN, "A room is damaged");
 	r->create = sev_get(ev);
-	create->ev = sev_get(ev);
-	return load_ends(c, r, row->ends) && load_ring(c, r);
+	return load_ends(c, r, row->ends) && event_places_after(c->db, r->nid,
+	    r->head.last_seq - RING, ring_put, r, &c->err);
 }
 
 static void
@@ -263,6 +256,16 @@ list_newest(struct room *r)
 	cache.newest = r;
 }
 
+/* With the cache's lock: counts what the room has grown by. */
+static void
+recount(struct room *r)
+{
+	size_t bytes = __atomic_load_n(&r->bytes, __ATOMIC_RELAXED);
+
+	cache.bytes += bytes - r->counted;	/* rooms only grow */
+	r->counted = bytes;
+}
+
 /*
  * Lets go of the longest unused rooms that nobody holds. One that is held may
  * be in the middle of a write: it must stay the only one of its id.
@@ -278,7 +281,7 @@ shrink(void)
 			unlist(r);
 			map_del(&cache.by_id, r->id);
 			map_del_i(&cache.by_nid, r->nid);
-			cache.bytes -= r->bytes;
+			cache.bytes -= r->counted;
 			r->older = dead;
 			dead = r;
 		}
@@ -309,7 +312,7 @@ enter(struct room *r)
 	map_put(&cache.by_id, r->id, r);
 	map_put_i(&cache.by_nid, r->nid, r);
 	list_newest(r);
-	cache.bytes += r->bytes;
+	recount(r);
 	return r;
 }
 
@@ -319,8 +322,9 @@ room_cache_add(struct room *r)
 	struct room *dead;
 
 	pthread_mutex_lock(&cache.lock);
-	__atomic_add_fetch(&r->refs, 1, __ATOMIC_RELAXED);
-	(void)enter(r);
+	/* Whoever heard of it between commit and here may have loaded it. */
+	if (enter(r) == r)
+		__atomic_add_fetch(&r->refs, 1, __ATOMIC_RELAXED);
 	dead = shrink();
 	pthread_mutex_unlock(&cache.lock);
 	bury(dead);
@@ -349,6 +353,7 @@ cached(struct ctx *c, struct str id, int64_t nid)
 	    : map_get_i(&cache.by_nid, nid);
 	if (r != NULL) {
 		__atomic_add_fetch(&r->refs, 1, __ATOMIC_RELAXED);
+		recount(r);
 		if (r != cache.newest) {
 			unlist(r);
 			list_newest(r);
@@ -374,29 +379,45 @@ static pthread_mutex_t load_locks[16] = {
 };
 
 static bool
-load_row(struct ctx *c, const struct room_row *row, struct room **out)
+not_known(struct ctx *c)
 {
-	pthread_mutex_t *lock = &load_locks[(size_t)row->nid % LEN(load_locks)];
-	const struct room_version *v = room_version(row->version);
-	struct room *r, *first, *dead;
-	bool ok;
+	return fail(&c->err, M_NOT_FOUND, "The room is not known here");
+}
 
+/* With the room's load lock, and the room not cached. One reference is given. */
+static bool
+load_new(struct ctx *c, int64_t nid, struct room **out)
+{
+	const struct room_version *v;
+	struct room_row row;
+	bool found;
+
+	if (!room_row_find_nid(c->db, c->a, nid, &row, &found, &c->err))
+		return false;
+	if (!found)
+		return not_known(c);
+	v = room_version(row.version);
 	if (v == NULL)
 		return fail(&c->err, M_UNSUPPORTED_ROOM_VERSION,
 		    "The room's version is not known here");
-	pthread_mutex_lock(lock);
-	r = cached(c, (struct str){ NULL, 0 }, row->nid);
-	if (r != NULL) {
-		pthread_mutex_unlock(lock);
-		*out = r;
+	*out = room_alloc(nid, row.room_id, v);
+	if (room_load(c, *out, &row))
 		return true;
-	}
-	r = room_alloc(row->nid, row->room_id, v);
-	ok = room_load(c, r, row);
-	if (!ok) {
+	room_unref(*out);
+	return false;
+}
+
+static bool
+load_nid(struct ctx *c, int64_t nid, struct room **out)
+{
+	pthread_mutex_t *lock = &load_locks[(size_t)nid % LEN(load_locks)];
+	struct room *r, *first, *dead;
+
+	pthread_mutex_lock(lock);
+	*out = cached(c, (struct str){ NULL, 0 }, nid);
+	if (*out != NULL || !load_new(c, nid, &r)) {
 		pthread_mutex_unlock(lock);
-		room_unref(r);
-		return false;
+		return *out != NULL;
 	}
 	pthread_mutex_lock(&cache.lock);
 	first = enter(r);
@@ -422,31 +443,40 @@ room_open(struct ctx *c, struct str id, struct room **out)
 		return true;
 	if (!room_row_find(c->db, c->a, id, &row, &found, &c->err))
 		return false;
-	if (!found)
-		return fail(&c->err, M_NOT_FOUND, "The room is not known here");
-	return load_row(c, &row, out);
+	return found ? load_nid(c, row.nid, out) : not_known(c);
 }
 
 bool
 room_open_nid(struct ctx *c, int64_t nid, struct room **out)
 {
-	struct room_row row;
-	bool found;
-
 	*out = cached(c, (struct str){ NULL, 0 }, nid);
-	if (*out != NULL)
-		return true;
-	if (!room_row_find_nid(c->db, c->a, nid, &row, &found, &c->err))
-		return false;
-	if (!found)
-		return fail(&c->err, M_NOT_FOUND, "The room is not known here");
-	return load_row(c, &row, out);
+	return *out != NULL || load_nid(c, nid, out);
+}
+
+size_t
+room_cache_bytes(void)
+{
+	size_t bytes;
+
+	pthread_mutex_lock(&cache.lock);
+	bytes = cache.bytes;
+	pthread_mutex_unlock(&cache.lock);
+	return bytes;
+}
+
+static int64_t
+bytes_gauge(void *arg)
+{
+	(void)arg;
+	return (int64_t)room_cache_bytes();
 }
 
 void
 room_cache_start(size_t bytes_max)
 {
 	cache.bytes_max = bytes_max;
+	metric_gauge_fn("beffroi_room_cache_bytes",
+	    "What the rooms in memory take", NULL, bytes_gauge, NULL);
 }
 
 void

@@ -5,6 +5,8 @@
  */
 #include "core/room_impl.h"
 
+#define STEPS_MAX 200			/* changes of membership looked back at */
+
 /* What one state says of the room and of the reader. */
 struct seen_state {
 	struct state_root root;
@@ -36,50 +38,56 @@ look(struct ctx *c, const struct state_root *root, struct str user,
 	return true;
 }
 
-/* The seq of the reader's present join, or of the last join of one who left. */
-static bool
-last_joined(struct ctx *c, struct room *r, struct str user, int64_t *seq)
+bool
+room_departure(struct ctx *c, struct room *r, struct str user,
+    const struct sev **left, const struct sev **joined)
 {
-	struct room_member *m;
-	const struct sev *ev;
-	int64_t nid = 0, before;
+	const struct sev *ev, *before;
+	int64_t nid;
 
-	*seq = 0;
-	pthread_mutex_lock(&r->lock);
-	m = room_find_member(r, user);
-	if (m != NULL) {
-		nid = m->event;
-		if (m->membership == MEMBER_JOIN)
-			*seq = INT64_MAX;
+	*left = *joined = NULL;
+	if (!room_state(c, r, S("m.room.member"), user, &ev))
+		return false;
+	for (int i = 0; ev != NULL && i < STEPS_MAX; i++) {
+		if (!state_before(c, ev, S("m.room.member"), user, &nid))
+			return false;
+		if (nid == 0)
+			return true;
+		if (!event_by_nid(c, nid, &before))
+			return false;
+		if (before != NULL &&
+		    membership_of_event(&before->ev) == MEMBER_JOIN) {
+			*left = ev;
+			*joined = before;
+			return true;
+		}
+		ev = before;
 	}
-	pthread_mutex_unlock(&r->lock);
-	if (*seq != 0 || nid == 0)
-		return true;
-	if (!event_by_nid(c, nid, &ev) || ev == NULL)
-		return ev == NULL;
-	/* Left: what was there while they were in stays theirs. */
-	if (!state_before(c, ev, S("m.room.member"), user, &before))
-		return false;
-	if (before == 0)
-		return true;
-	if (!event_by_nid(c, before, &ev))
-		return false;
-	if (ev != NULL && membership_of_event(&ev->ev) == MEMBER_JOIN)
-		*seq = ev->seq;
 	return true;
 }
 
-static enum membership
-better(enum membership x, enum membership y)
+/* What came before this seq, the reader has joined after; 0: never joined. */
+static bool
+last_joined(struct ctx *c, struct room *r, struct str user, int64_t *seq)
 {
-	if (x == MEMBER_JOIN || y == MEMBER_JOIN)
-		return MEMBER_JOIN;
-	return x == MEMBER_INVITE || y == MEMBER_INVITE ? MEMBER_INVITE : x;
+	const struct sev *left, *joined;
+
+	*seq = INT64_MAX;
+	if (room_membership(r, user) == MEMBER_JOIN)
+		return true;
+	if (!room_departure(c, r, user, &left, &joined))
+		return false;
+	*seq = joined != NULL ? joined->seq : 0;
+	return true;
 }
 
-static void
+/*
+ * The event that changes who may see is seen by whom it lets see before or
+ * after: neither "joined" nor "invited" is the wider for everybody.
+ */
+static bool
 decide(const struct sev *ev, struct str user, const struct seen_state *s,
-    int64_t joined_seq, bool *keep)
+    int64_t joined_seq)
 {
 	struct visible_ask ask = {
 		.history = s->history, .at_event = s->member,
@@ -87,20 +95,18 @@ decide(const struct sev *ev, struct str user, const struct seen_state *s,
 		.is_state = ev->ev.is_state,
 	};
 
-	/* The event that changes it counts with the wider of before and after. */
-	if (ev->ev.is_state &&
-	    str_eq(ev->ev.type, S("m.room.history_visibility")) &&
-	    history_of_event(&ev->ev) > ask.history)
-		ask.history = history_of_event(&ev->ev);
+	/* One's own membership is always one's own to see. */
 	if (ev->ev.is_state && str_eq(ev->ev.type, S("m.room.member")) &&
-	    str_eq(ev->ev.state_key, user)) {
-		/* One's own membership is always one's own to see. */
-		ask.at_event = better(ask.at_event,
-		    membership_of_event(&ev->ev));
-		*keep = true;
-		return;
-	}
-	*keep = visible_to_user(&ask);
+	    str_eq(ev->ev.state_key, user))
+		return true;
+	if (visible_to_user(&ask))
+		return true;
+	if (!ev->ev.is_state ||
+	    !str_eq(ev->ev.type, S("m.room.history_visibility")) ||
+	    ev->ev.state_key.n > 0)
+		return false;
+	ask.history = history_of_event(&ev->ev);
+	return visible_to_user(&ask);
 }
 
 bool
@@ -117,7 +123,7 @@ room_visible(struct ctx *c, struct room *r, struct str user,
 	for (size_t i = 0; i < n; i++) {
 		if (!look(c, &ev[i]->state, user, &s))
 			return false;
-		decide(ev[i], user, &s, joined, &keep[i]);
+		keep[i] = decide(ev[i], user, &s, joined);
 	}
 	return true;
 }

@@ -129,26 +129,33 @@ check_annotation(struct batch *b, const struct send *s, struct str sender)
 	    "You have sent this reaction already");
 }
 
-/* Finds what a redaction redacts, if it may. */
+/*
+ * Finds what a redaction redacts. The authorization rules leave it to the
+ * sender's server that users redact their own events only, or have the power.
+ * spec: client-server, "Redactions"; rooms/v3, "Handling redactions".
+ */
 static bool
 find_redacted(struct batch *b, struct pending *p)
 {
-	const struct event *levels;
 	const struct sev *target, *stored;
+	const struct event *levels;
+	struct power power;
 
 	if (p->ev.redacts.n == 0)
 		return true;
-	if (!event_find(b->c, p->ev.redacts, &target))
+	if (!event_find(b->c, p->ev.redacts, &target) || !batch_state(b,
+	    S("m.room.power_levels"), S(""), &levels, &stored))
 		return false;
-	if (target == NULL || target->room != b->r->nid ||
-	    (sev_flags(target) & EVENT_F_REDACTED) != 0 ||
-	    str_eq(target->ev.type, S("m.room.create")))
-		return true;
-	if (!batch_state(b, S("m.room.power_levels"), S(""), &levels,
-	    &stored))
-		return false;
-	if (auth_redaction_applies(&p->ev, &target->ev,
-	    batch_create_event(b), levels))
+	if (target == NULL || target->room != b->r->nid)
+		return fail(&b->c->err, M_NOT_FOUND,
+		    "There is no such event in the room");
+	power_init(&power, batch_create_event(b), levels);
+	if (str_eq(target->ev.type, S("m.room.create")) ||
+	    (!str_eq(target->ev.sender, p->ev.sender) &&
+	    power_of(&power, p->ev.sender) < power_for(&power, POWER_REDACT)))
+		return fail(&b->c->err, M_FORBIDDEN,
+		    "You may not redact this event");
+	if ((sev_flags(target) & EVENT_F_REDACTED) == 0)
 		p->redacts = target;
 	return true;
 }
@@ -226,7 +233,7 @@ send_locked(struct ctx *c, struct room *r, const struct send *s, size_t n,
 	for (size_t i = 0; i < n; i++)
 		if (!batch_add(&b, &s[i]))
 			return false;
-	if (!persist_events(c, r, b.p, n))
+	if (!persist_events(c, r, b.p, n, NULL))
 		return false;
 	for (size_t i = 0; out != NULL && i < n; i++)
 		out[i] = b.p[i].stored;

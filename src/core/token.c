@@ -24,7 +24,7 @@ bool
 token_sync_read(struct str s, int64_t *pos, struct err *e)
 {
 	if (s.n < 2 || s.p[0] != 's' || !str_i64(str_from(s, 1), pos) ||
-	    *pos < 0)
+	    *pos < 0 || *pos > JSON_INT_MAX)
 		return bad(e);
 	return true;
 }
@@ -35,7 +35,8 @@ token_place(struct ctx *c, struct room *r, struct str s, int64_t *seq)
 	int64_t pos;
 
 	if (s.n >= 2 && s.p[0] == 't')
-		return str_i64(str_from(s, 1), seq) || bad(&c->err);
+		return (str_i64(str_from(s, 1), seq) && *seq >= -JSON_INT_MAX &&
+		    *seq <= JSON_INT_MAX) || bad(&c->err);
 	return token_sync_read(s, &pos, &c->err) &&
 	    room_seq_at(c, r, pos, seq);
 }

@@ -60,8 +60,8 @@ mean(const struct picture *in, int x0, int y0, int x1, int y1, uint8_t to[4])
 		}
 	}
 	for (int k = 0; k < 3; k++)
-		to[k] = alpha > 0 ? (uint8_t)(sum[k] / alpha) : 0;
-	to[3] = n > 0 ? (uint8_t)(alpha / n) : 0;
+		to[k] = (uint8_t)(alpha > 0 ? sum[k] / alpha : 0);
+	to[3] = (uint8_t)(n > 0 ? alpha / n : 0);
 }
 
 bool

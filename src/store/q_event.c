@@ -44,8 +44,17 @@ static const struct query redact = {
 };
 static const struct query flag = {
 	.name = "event.flag",
-	.sql = "UPDATE event SET flags = flags | $3 WHERE event_id = $1"
+	.sql = "UPDATE event SET flags = flags | $2 WHERE nid = $1",
+};
+static const struct query in_room = {
+	.name = "event.in_room",
+	.sql = "SELECT nid, flags FROM event WHERE event_id = $1"
 	    " AND room = $2",
+};
+static const struct query places = {
+	.name = "event.places",
+	.sql = "SELECT seq, nid, pos FROM event WHERE room = $1 AND seq > $2"
+	    " ORDER BY seq",
 };
 static const struct query near_after = {
 	.name = "event.near_after",
@@ -78,14 +87,22 @@ static const struct query rel_back = {
 	.sql = "SELECT event, room, seq, parent, rel_type, type, sender, key"
 	    " FROM relation WHERE parent = $1"
 	    " AND ($2 = '' OR rel_type = $2) AND ($3 = '' OR type = $3)"
-	    " AND seq > $4 AND seq < $5 ORDER BY seq DESC LIMIT $6",
+	    " AND seq > $4 AND seq < $5 AND room = $7"
+	    " ORDER BY seq DESC LIMIT $6",
 };
 static const struct query rel_forward = {
 	.name = "relation.list_forward",
 	.sql = "SELECT event, room, seq, parent, rel_type, type, sender, key"
 	    " FROM relation WHERE parent = $1"
 	    " AND ($2 = '' OR rel_type = $2) AND ($3 = '' OR type = $3)"
-	    " AND seq > $4 AND seq < $5 ORDER BY seq LIMIT $6",
+	    " AND seq > $4 AND seq < $5 AND room = $7"
+	    " ORDER BY seq LIMIT $6",
+};
+static const struct query rel_edits = {
+	.name = "relation.edits",
+	.sql = "SELECT event FROM relation WHERE parent = $1"
+	    " AND rel_type = 'm.replace' AND type = $2 AND sender = $3"
+	    " AND room = $4 ORDER BY seq DESC LIMIT 20",
 };
 static const struct query txn_find = {
 	.name = "event_txn.find",
@@ -99,9 +116,9 @@ static const struct query txn_add = {
 };
 
 QUERIES(q_event, &insert, &by_id, &by_nid, &range_back, &range_forward,
-    &pos_at, &last, &redact, &flag, &near_after, &near_before, &rel_insert,
-    &rel_delete, &rel_annotation, &rel_back, &rel_forward, &txn_find,
-    &txn_add)
+    &pos_at, &last, &redact, &flag, &in_room, &places, &near_after,
+    &near_before, &rel_insert, &rel_delete, &rel_annotation, &rel_back,
+    &rel_forward, &rel_edits, &txn_find, &txn_add)
 
 static struct val
 v_root(const struct state_root *r)
@@ -243,11 +260,48 @@ event_redact_row(struct db *db, int64_t nid, struct str json,
 }
 
 bool
-event_flag_set(struct db *db, struct str event_id, int64_t room, unsigned bit,
+event_flag_set(struct db *db, int64_t nid, unsigned bit, struct err *e)
+{
+	return db_exec(db, &flag, V(v_int(nid), v_int((int64_t)bit)), e);
+}
+
+static void
+take_two(struct rows *r, void *arg)
+{
+	int64_t *at = arg;
+
+	at[0] = db_int(r, 0);
+	at[1] = db_int(r, 1);
+}
+
+bool
+event_in_room(struct db *db, struct str event_id, int64_t room, int64_t *nid,
+    unsigned *flags, struct err *e)
+{
+	int64_t at[2] = { 0, 0 };
+	bool found;
+
+	if (!db_one(db, &in_room, V(v_str(event_id), v_int(room)), take_two,
+	    at, &found, e))
+		return false;
+	*nid = at[0];
+	*flags = (unsigned)at[1];
+	return true;
+}
+
+bool
+event_places_after(struct db *db, int64_t room, int64_t seq,
+    void (*take)(void *arg, const struct event_place *p), void *arg,
     struct err *e)
 {
-	return db_exec(db, &flag, V(v_str(event_id), v_int(room),
-	    v_int((int64_t)bit)), e);
+	struct rows r;
+
+	if (!db_query(db, &places, V(v_int(room), v_int(seq)), &r, e))
+		return false;
+	while (db_next(&r))
+		take(arg, &(struct event_place){ .seq = db_int(&r, 0),
+		    .nid = db_int(&r, 1), .pos = db_int(&r, 2) });
+	return db_done(&r, e);
 }
 
 bool
@@ -286,7 +340,7 @@ annotation_exists(struct db *db, const struct relation_row *x, bool *exists,
 }
 
 bool
-relation_list(struct db *db, struct arena *a, struct str parent,
+relation_list(struct db *db, struct arena *a, int64_t room, struct str parent,
     struct str rel_type, struct str type, int64_t after, int64_t before,
     bool back, size_t max, struct relation_row **out, size_t *n,
     struct err *e)
@@ -297,7 +351,7 @@ relation_list(struct db *db, struct arena *a, struct str parent,
 
 	if (!db_query(db, back ? &rel_back : &rel_forward, V(v_str(parent),
 	    v_str(rel_type), v_str(type), v_int(after), v_int(before),
-	    v_int((int64_t)max)), &r, e))
+	    v_int((int64_t)max), v_int(room)), &r, e))
 		return false;
 	while (count < max && db_next(&r))
 		at[count++] = (struct relation_row){
@@ -308,6 +362,21 @@ relation_list(struct db *db, struct arena *a, struct str parent,
 		};
 	*out = at;
 	*n = count;
+	return db_done(&r, e);
+}
+
+bool
+relation_edits(struct db *db, const struct relation_row *of,
+    int64_t events[RELATION_EDITS_MAX], size_t *n, struct err *e)
+{
+	struct rows r;
+
+	*n = 0;
+	if (!db_query(db, &rel_edits, V(v_str(of->parent), v_str(of->type),
+	    v_str(of->sender), v_int(of->room)), &r, e))
+		return false;
+	while (*n < RELATION_EDITS_MAX && db_next(&r))
+		events[(*n)++] = db_int(&r, 0);
 	return db_done(&r, e);
 }
 

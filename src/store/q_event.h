@@ -30,7 +30,17 @@ bool event_pos_at(struct db *db, int64_t room, int64_t seq, int64_t *pos, struct
 bool event_last_seq(struct db *db, int64_t room, int64_t *seq, int64_t *pos, int64_t *depth, struct err *e) MUST_CHECK;
 /* Puts the redacted text in place and names the redaction. */
 bool event_redact_row(struct db *db, int64_t nid, struct str json, struct str redacted_by, unsigned flag, struct err *e) MUST_CHECK;
-bool event_flag_set(struct db *db, struct str event_id, int64_t room, unsigned flag, struct err *e) MUST_CHECK;
+bool event_flag_set(struct db *db, int64_t nid, unsigned flag, struct err *e) MUST_CHECK;
+/* Without its text. *nid 0: there is no such event in that room. */
+bool event_in_room(struct db *db, struct str event_id, int64_t room, int64_t *nid, unsigned *flags, struct err *e) MUST_CHECK;
+
+/* Where an event of the timeline stands. */
+struct event_place {
+	int64_t seq, nid, pos;
+};
+/* The places of the events after seq, in order. */
+bool event_places_after(struct db *db, int64_t room, int64_t seq,
+    void (*take)(void *arg, const struct event_place *p), void *arg, struct err *e) MUST_CHECK;
 /* The event nearest to ts: at or after it, or, when back, at or before. nid 0: none. */
 bool event_near_ts(struct db *db, int64_t room, int64_t ts, bool back, int64_t *nid, struct err *e) MUST_CHECK;
 
@@ -41,9 +51,13 @@ struct relation_row {
 bool relation_insert(struct db *db, const struct relation_row *x, struct err *e) MUST_CHECK;
 bool relation_delete(struct db *db, int64_t event, struct err *e) MUST_CHECK;
 bool annotation_exists(struct db *db, const struct relation_row *x, bool *exists, struct err *e) MUST_CHECK;
-/* Relations of a parent; rel_type and type empty: any. seq in (after, before) in the direction asked, at most max. */
-bool relation_list(struct db *db, struct arena *a, struct str parent, struct str rel_type, struct str type,
+/* Relations of a parent within its room; rel_type and type empty: any. seq in (after, before) in the direction asked, at most max. */
+bool relation_list(struct db *db, struct arena *a, int64_t room, struct str parent, struct str rel_type, struct str type,
     int64_t after, int64_t before, bool back, size_t max, struct relation_row **out, size_t *n, struct err *e) MUST_CHECK;
+
+/* The newest edits of parent by its sender and of its type, in its room: those of others are none. */
+#define RELATION_EDITS_MAX 20
+bool relation_edits(struct db *db, const struct relation_row *of, int64_t events[RELATION_EDITS_MAX], size_t *n, struct err *e) MUST_CHECK;
 
 bool event_txn_find(struct db *db, struct arena *a, struct str user, struct str device, struct str place, struct str txn,
     struct str *event_id, struct err *e) MUST_CHECK;	/* empty: not there */

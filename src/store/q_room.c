@@ -50,7 +50,9 @@ static const struct query member_set = {
 	    " pos, forgotten) VALUES ($1, $2, $3, $4, $5, $6, 0)"
 	    " ON CONFLICT (room, user_id) DO UPDATE SET"
 	    " membership = excluded.membership, event = excluded.event,"
-	    " seq = excluded.seq, pos = excluded.pos, forgotten = 0",
+	    " seq = excluded.seq, pos = excluded.pos, forgotten ="
+	    " CASE WHEN excluded.membership IN ($7, $8, $9) THEN 0"
+	    " ELSE membership.forgotten END",
 };
 static const struct query forget = {
 	.name = "membership.forget",
@@ -231,7 +233,8 @@ member_put(struct db *db, int64_t room, const struct member_row *m,
 {
 	return db_exec(db, &member_set, V(v_int(room), v_str(m->user),
 	    v_int((int64_t)m->membership), v_int(m->event), v_int(m->seq),
-	    v_int(m->pos)), e);
+	    v_int(m->pos), v_int(MEMBER_JOIN), v_int(MEMBER_INVITE),
+	    v_int(MEMBER_KNOCK)), e);
 }
 
 bool

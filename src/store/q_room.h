@@ -36,7 +36,7 @@ struct member_row {
 	int64_t event, seq, pos;
 };
 bool members_of_room(struct db *db, struct arena *a, int64_t room, struct member_row **out, size_t *n, struct err *e) MUST_CHECK;
-/* A change of membership; a join or invite undoes forgetting. */
+/* A change of membership; a join, an invite or a knock undoes forgetting. */
 bool member_put(struct db *db, int64_t room, const struct member_row *m, struct err *e) MUST_CHECK;
 bool member_forget(struct db *db, int64_t room, struct str user, struct err *e) MUST_CHECK;
 

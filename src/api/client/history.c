@@ -370,7 +370,7 @@ relations(struct req *rq, struct str rel_type, struct str type)
 		low = req_has(rq, "from") ? from : low;
 		high = req_has(rq, "to") ? to + 1 : high;
 	}
-	if (!relation_list(c->db, c->a, id, rel_type, type, low, high, back,
+	if (!relation_list(c->db, c->a, room_nid(r), id, rel_type, type, low, high, back,
 	    (size_t)limit + 1, &rel, &n, &c->err))
 		return false;
 	ev = arena_array(c->a, const struct sev *, n);
