@@ -37,7 +37,8 @@ room_alloc(int64_t nid, struct str id, const struct room_version *v)
 
 	r->nid = nid;
 	r->id_bytes = must(malloc(id.n + 1));
-	memcpy(r->id_bytes, id.p, id.n);
+	if (id.n > 0)
+		memcpy(r->id_bytes, id.p, id.n);
 	r->id = str_n(r->id_bytes, id.n);
 	r->v = v;
 	r->refs = 1;
