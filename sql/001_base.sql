@@ -61,7 +61,7 @@ CREATE TABLE refresh_token (
 	family BIGINT NOT NULL,
 	created_ms BIGINT NOT NULL,
 	used_ms BIGINT,				-- NULL: not used yet
-	next_used SMALLINT NOT NULL DEFAULT 0	-- its successor was seen: reuse now is theft
+	replaced SMALLINT NOT NULL DEFAULT 0	-- 1: nobody used it; the one before was shown again and gave another
 );
 CREATE INDEX refresh_token_device ON refresh_token (user_id, device_id);
 CREATE INDEX refresh_token_family ON refresh_token (family);

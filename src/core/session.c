@@ -26,9 +26,10 @@ session_find(struct ctx *c, struct str token, struct session *out)
 {
 	struct str hash = sha256_raw(c->a, token);
 	struct access_found row;
+	uint64_t forgets;
 	bool found;
 
-	if (!session_cache_get(c->a, hash, out)) {
+	if (!session_cache_get(c->a, hash, out, &forgets)) {
 		if (!access_find(c->db, c->a, hash, &row, &found, &c->err))
 			return false;
 		if (!found)
@@ -42,7 +43,7 @@ session_find(struct ctx *c, struct str token, struct session *out)
 			.deactivated = row.account.deactivated,
 			.guest = str_eq(row.account.kind, S("guest")),
 		};
-		session_cache_put(hash, out);
+		session_cache_put(hash, out, forgets);
 	}
 	if (out->deactivated)
 		return unknown(c, false);
@@ -173,14 +174,17 @@ refresh_body(struct db *db, void *arg, struct err *e)
 		/*
 		 * Used before. If what it gave was used in turn, two hold the
 		 * chain: it ends here. Else the first answer was lost on its
-		 * way, and the client may ask again.
+		 * way, and the client may ask again; what that answer gave
+		 * counts as used, so that of two holders the second to come
+		 * is found out.
 		 */
-		if (!refresh_successor_used(db, row.family, row.used_ms, &used,
-		    e))
+		if (!refresh_successor_used(db, &row, &used, e))
 			return false;
 		i->stolen = used;
 		if (used)
 			return tokens_delete_family(db, row.family, e);
+		if (!refresh_replace(db, row.family, i->c->now_ms, e))
+			return false;
 	}
 	i->family = row.family;
 	i->out->device = row.device_id;

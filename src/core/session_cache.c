@@ -24,6 +24,7 @@ struct entry {
 static struct {
 	pthread_mutex_t lock;
 	struct map by_hash;
+	uint64_t forgets;		/* calls of session_forget_user */
 } cache = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static void
@@ -39,11 +40,13 @@ clear(void)
 }
 
 bool
-session_cache_get(struct arena *a, struct str hash, struct session *out)
+session_cache_get(struct arena *a, struct str hash, struct session *out,
+    uint64_t *forgets)
 {
 	struct entry *x;
 
 	pthread_mutex_lock(&cache.lock);
+	*forgets = cache.forgets;
 	x = map_get(&cache.by_hash, hash);
 	if (x != NULL) {
 		*out = x->s;
@@ -55,9 +58,10 @@ session_cache_get(struct arena *a, struct str hash, struct session *out)
 }
 
 void
-session_cache_put(struct str hash, const struct session *s)
+session_cache_put(struct str hash, const struct session *s, uint64_t forgets)
 {
-	struct entry *x = calloc(1, sizeof(*x) + s->user.n + s->device.n), *old;
+	struct entry *x = calloc(1, sizeof(*x) + s->user.n + s->device.n);
+	struct entry *old = x;
 
 	if (x == NULL)
 		abort();
@@ -69,9 +73,12 @@ session_cache_put(struct str hash, const struct session *s)
 		memcpy(x->bytes + s->user.n, s->device.p, s->device.n);
 	x->s.device = str_n(x->bytes + s->user.n, s->device.n);
 	pthread_mutex_lock(&cache.lock);
-	if (cache.by_hash.n >= ENTRIES_MAX)
-		clear();
-	old = map_put(&cache.by_hash, str_n(x->hash, sizeof(x->hash)), x);
+	if (forgets == cache.forgets) {
+		if (cache.by_hash.n >= ENTRIES_MAX)
+			clear();
+		old = map_put(&cache.by_hash, str_n(x->hash, sizeof(x->hash)),
+		    x);
+	}
 	pthread_mutex_unlock(&cache.lock);
 	free(old);
 }
@@ -84,6 +91,7 @@ session_forget_user(struct str user)
 	size_t n;
 
 	pthread_mutex_lock(&cache.lock);
+	cache.forgets++;
 	do {
 		n = 0;
 		it = map_iter(&cache.by_hash);

@@ -63,8 +63,10 @@ struct refresh {
 bool refresh_insert(struct db *db, const struct refresh *x, struct err *e) MUST_CHECK;
 bool refresh_find(struct db *db, struct arena *a, struct str hash, struct refresh *out, bool *found, struct err *e) MUST_CHECK;
 bool refresh_use(struct db *db, struct str hash, int64_t now_ms, bool *first, struct err *e) MUST_CHECK;
-/* Is there an access token or refresh token of the family that was made after that time and used? */
-bool refresh_successor_used(struct db *db, int64_t family, int64_t after_ms, bool *used, struct err *e) MUST_CHECK;
+/* Was a refresh token of x's family that was made after x was used itself used? */
+bool refresh_successor_used(struct db *db, const struct refresh *x, bool *used, struct err *e) MUST_CHECK;
+/* Those of a family that nobody used count as used from now on: others are made in their place. */
+bool refresh_replace(struct db *db, int64_t family, int64_t now_ms, struct err *e) MUST_CHECK;
 
 struct uia_row {
 	struct str id, user_id, operation, body, done, params;

@@ -88,7 +88,13 @@ static const struct query ref_family = {
 static const struct query ref_successor = {
 	.name = "refresh_token.successor_used",
 	.sql = "SELECT 1 FROM refresh_token WHERE family = $1"
-	    " AND created_ms >= $2 AND used_ms IS NOT NULL LIMIT 1",
+	    " AND created_ms >= $2 AND hash <> $3 AND used_ms IS NOT NULL"
+	    " AND replaced = 0 LIMIT 1",
+};
+static const struct query ref_replace = {
+	.name = "refresh_token.replace",
+	.sql = "UPDATE refresh_token SET used_ms = $2, replaced = 1"
+	    " WHERE family = $1 AND used_ms IS NULL",
 };
 static const struct query uia_add = {
 	.name = "uia.insert",
@@ -112,7 +118,7 @@ static const struct query uia_del = {
 QUERIES(q_session, &dev_put, &dev_list, &dev_find, &dev_rename, &dev_seen,
     &dev_delete, &dev_access, &dev_refresh, &acc_insert, &acc_find,
     &acc_family, &acc_others, &ref_insert, &ref_find, &ref_use, &ref_family,
-    &ref_successor, &uia_add, &uia_get, &uia_done, &uia_del)
+    &ref_successor, &ref_replace, &uia_add, &uia_get, &uia_done, &uia_del)
 
 bool
 device_put(struct db *db, const struct device *x, struct err *e)
@@ -308,11 +314,18 @@ take_nothing(struct rows *r, void *arg)
 }
 
 bool
-refresh_successor_used(struct db *db, int64_t family, int64_t after_ms,
-    bool *used, struct err *e)
+refresh_successor_used(struct db *db, const struct refresh *x, bool *used,
+    struct err *e)
 {
-	return db_one(db, &ref_successor, V(v_int(family), v_int(after_ms)),
-	    take_nothing, NULL, used, e);
+	return db_one(db, &ref_successor, V(v_int(x->family),
+	    v_int(x->used_ms), v_bytes(x->hash)), take_nothing, NULL, used,
+	    e);
+}
+
+bool
+refresh_replace(struct db *db, int64_t family, int64_t now_ms, struct err *e)
+{
+	return db_exec(db, &ref_replace, V(v_int(family), v_int(now_ms)), e);
 }
 
 bool
