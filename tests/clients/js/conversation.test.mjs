@@ -99,6 +99,8 @@ step("a new device restores the keys and reads the past", async () => {
   });
   const second = await Person.arrive(server.url, `bob-${run}`, { login: true, recoveryKey: bob.recoveryKey });
   try {
+    /* The new device must have seen its own user's public keys before it can match the private ones. */
+    await until("bob's public keys", () => second.crypto.userHasCrossSigningKeys(bob.id, true));
     await second.crypto.bootstrapCrossSigning({});
     await second.crypto.loadSessionBackupPrivateKeyFromSecretStorage();
     const restored = await second.crypto.restoreKeyBackup();
