@@ -34,24 +34,20 @@ room_create_event(const struct room *r)
 	return r->create != NULL ? &r->create->ev : NULL;
 }
 
-/* A room's version never changes: the thread remembers the last it asked for. */
+/* The room is in memory, unless it is being loaded just now. */
 static bool
 version_of_room(struct ctx *c, int64_t room, const struct room_version **out)
 {
-	static _Thread_local int64_t last_room;
-	static _Thread_local const struct room_version *last;
 	struct room_row row;
 	bool found;
 
-	if (last_room != room || last == NULL) {
-		if (!room_row_find_nid(c->db, c->a, room, &row, &found,
-		    &c->err))
-			return false;
-		last = found ? room_version(row.version) : NULL;
-		last_room = room;
-	}
-	*out = last;
-	return last != NULL ||
+	*out = room_cached_version(room);
+	if (*out != NULL)
+		return true;
+	if (!room_row_find_nid(c->db, c->a, room, &row, &found, &c->err))
+		return false;
+	*out = found ? room_version(row.version) : NULL;
+	return *out != NULL ||
 	    fail(&c->err, M_UNKNOWN, "An event's room is damaged");
 }
 

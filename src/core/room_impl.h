@@ -67,6 +67,8 @@ struct room *room_alloc(int64_t nid, struct str id, const struct room_version *v
 void room_unref(struct room *r);
 /* Loads what the store has. */
 bool room_load(struct ctx *c, struct room *r, const struct room_row *row) MUST_CHECK;
+/* NULL: that room is not in memory. */
+const struct room_version *room_cached_version(int64_t nid);
 /* Enters a room made by this thread into the cache; it has been committed. */
 void room_cache_add(struct room *r);
 

@@ -331,6 +331,19 @@ room_cache_add(struct room *r)
 	bury(dead);
 }
 
+const struct room_version *
+room_cached_version(int64_t nid)
+{
+	const struct room_version *v;
+	struct room *r;
+
+	pthread_mutex_lock(&cache.lock);
+	r = map_get_i(&cache.by_nid, nid);
+	v = r != NULL ? r->v : NULL;
+	pthread_mutex_unlock(&cache.lock);
+	return v;
+}
+
 static void
 put_held(void *p)
 {
