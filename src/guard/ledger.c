@@ -4,9 +4,10 @@
  * once, waits for the disk, then lets the replies go. See ledger.h and
  * docs/decisions/0004.
  *
- * The file carries on where the last one ended. Where that is damaged (a line
- * cut by a crash, or worse) it is left as it is for whoever must look into it,
- * the log raises an alarm, and a new file begins from the last good line.
+ * The file carries on where it ended. A last line that a crash cut was never
+ * acted on: it is set aside. Where the file is damaged otherwise it is left as
+ * it is for whoever must look into it, the log raises an alarm, and a new file
+ * begins from its last line.
  */
 #include "guard/ledger.h"
 
@@ -24,6 +25,8 @@
 #include <unistd.h>
 
 #define QUEUE_MAX 20000
+#define QUEUE_BYTES_MAX ((size_t)128 << 20)
+#define LINK_BYTES 80		/* more than the chain adds to a line */
 #define FILE_MAX_BYTES (256 << 20)
 
 struct entry {
@@ -38,7 +41,7 @@ static struct {
 	pthread_cond_t queued;
 	pthread_t thread;
 	struct entry *first, **last;
-	size_t n;
+	size_t n, bytes_queued;
 	bool stop, running;
 
 	/* the thread's own */
@@ -111,8 +114,10 @@ ledger_commit(const struct actor *who, const char *operation, int64_t now_ms,
 	buf_init(&x->line, NULL, LEDGER_LINE_MAX);
 	write_record(&x->line, who, operation, now_ms, seen);
 	pthread_mutex_lock(&led.lock);
-	ok = led.running && !led.stop && led.n < QUEUE_MAX && !x->line.over;
+	ok = led.running && !led.stop && !x->line.over && led.n < QUEUE_MAX &&
+	    led.bytes_queued + x->line.n <= QUEUE_BYTES_MAX;
 	if (ok) {
+		led.bytes_queued += x->line.n;
 		*led.last = x;
 		led.last = &x->next;
 		led.n++;
@@ -123,6 +128,19 @@ ledger_commit(const struct actor *who, const char *operation, int64_t now_ms,
 		buf_free(&x->line);
 		free(x);
 	}
+	return ok;
+}
+
+/* A new file is there after a crash only when its folder is on disk. */
+static bool
+sync_folder(void)
+{
+	int fd = open(str_cz(led.a, led.dir), O_RDONLY | O_DIRECTORY |
+	    O_CLOEXEC);
+	bool ok = fd >= 0 && fsync(fd) == 0;
+
+	if (fd >= 0)
+		close(fd);
 	return ok;
 }
 
@@ -137,7 +155,7 @@ open_file(int64_t number)
 	led.fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	led.number = number;
 	led.bytes = led.fd >= 0 && fstat(led.fd, &st) == 0 ? st.st_size : 0;
-	return led.fd >= 0;
+	return led.fd >= 0 && (!led.sync || sync_folder());
 }
 
 static bool
@@ -238,7 +256,7 @@ ledger_main(void *arg)
 		list = led.first;
 		led.first = NULL;
 		led.last = &led.first;
-		led.n = 0;
+		led.n = led.bytes_queued = 0;
 		pthread_mutex_unlock(&led.lock);
 		if (list == NULL)
 			return NULL;
@@ -246,29 +264,77 @@ ledger_main(void *arg)
 	}
 }
 
-/* Where the chain stands, from the files that are there. */
+static bool
+cannot(struct err *e, struct str path)
+{
+	return fail(e, M_UNKNOWN, "Cannot write " STR_FMT ": %s",
+	    STR_ARG(path), strerror(errno));
+}
+
+/* Moves what comes after the whole lines of a file into one beside it. */
+static bool
+set_aside(struct str path, int64_t number, int64_t from, struct err *e)
+{
+	struct str to = str_fmt(led.a, STR_FMT "/%06lld.cut",
+	    STR_ARG(led.dir), (long long)number);
+	int in = open(str_cz(led.a, path), O_RDWR | O_CLOEXEC);
+	int out = open(str_cz(led.a, to), O_WRONLY | O_CREAT | O_APPEND |
+	    O_CLOEXEC, 0600);
+	char piece[16384];
+	int64_t at = from;
+	ssize_t n = 0;
+	bool ok = in >= 0 && out >= 0;
+
+	while (ok && (n = pread(in, piece, sizeof(piece), at)) > 0) {
+		ok = write(out, piece, (size_t)n) == n;
+		at += n;
+	}
+	ok = ok && n == 0 && fsync(out) == 0 && ftruncate(in, from) == 0 &&
+	    fsync(in) == 0;
+	if (in >= 0)
+		close(in);
+	if (out >= 0)
+		close(out);
+	if (ok)
+		log_warn("ledger", "a line that a crash cut was set aside",
+		    LS("file", to), LI("bytes", at - from));
+	return ok || cannot(e, to);
+}
+
+/* Where the chain stands, from the last file that is not empty. */
 static bool
 recover(struct err *e)
 {
-	struct ledger_check check;
-	int64_t *file, last = 0;
+	struct ledger_walk w = { .bad = 0 };
+	int64_t *file, last = 1, walked = 0;
+	struct str path;
 	size_t n;
 
-	if (!ledger_verify(led.a, led.dir, &check, e) ||
-	    !ledger_files(led.a, led.dir, &file, &n, e))
+	memset(w.prev, '0', sizeof(w.prev));
+	if (!ledger_files(led.a, led.dir, &file, &n, e))
 		return false;
-	memcpy(led.prev, check.last_hash.p, sizeof(led.prev));
+	for (size_t i = n; i > 0; i--) {
+		path = ledger_path(led.a, led.dir, file[i - 1]);
+		w.any_first = i > 1;
+		memset(w.prev, '0', sizeof(w.prev));
+		if (!ledger_walk(path, &w, e))
+			return false;
+		if (w.cut && !set_aside(path, file[i - 1], w.bytes, e))
+			return false;
+		walked = file[i - 1];
+		if (w.records > 0)
+			break;
+	}
+	memcpy(led.prev, w.prev, sizeof(led.prev));
 	if (n > 0)
 		last = file[n - 1];
-	if (check.bad_record != 0) {
-		log_error("ledger", "the record is damaged: a new file begins",
-		    LS("file", check.bad_file), LI("record", check.bad_record),
-		    LC("why", check.why));
-		last++;
+	if (w.bad != 0 && w.bad <= w.records) {
+		log_error("ledger", "the record is damaged",
+		    LS("file", path), LI("record", w.bad), LC("why", w.why));
+		last += walked == last;
 	}
-	return open_file(last > 0 ? last : 1) ||
-	    fail(e, M_UNKNOWN, "Cannot open the ledger in " STR_FMT ": %s",
-	    STR_ARG(led.dir), strerror(errno));
+	return open_file(last) ||
+	    cannot(e, ledger_path(led.a, led.dir, last));
 }
 
 bool
@@ -280,11 +346,12 @@ ledger_start(const struct ledger_conf *conf, struct err *e)
 	led.stop = false;
 	led.first = NULL;
 	led.last = &led.first;
+	led.records = 0;
 	led.written = metric_counter("beffroi_ledger_records_total",
 	    "Records of what was disclosed", NULL);
 	led.failed = metric_counter("beffroi_ledger_failed_total",
 	    "Records that could not be written; nothing was disclosed", NULL);
-	buf_init(&led.batch, NULL, (size_t)256 << 20);
+	buf_init(&led.batch, NULL, QUEUE_BYTES_MAX + QUEUE_MAX * LINK_BYTES);
 	if (mkdir(str_cz(led.a, led.dir), 0700) != 0 && errno != EEXIST)
 		return fail(e, M_UNKNOWN, "Cannot make the folder " STR_FMT
 		    ": %s", STR_ARG(led.dir), strerror(errno));

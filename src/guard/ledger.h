@@ -17,14 +17,18 @@ struct ledger_conf {
 	bool sync;
 };
 
-/* Checks the last file's chain; a damaged tail is set aside with an alarm in the log and a new file begins. */
+/*
+ * Checks the last file's chain. A last line that a crash cut, which nobody was
+ * shown, is set aside in NNNNNN.cut; other damage raises an alarm in the log,
+ * is left as it is, and a new file carries on from its last line.
+ */
 bool ledger_start(const struct ledger_conf *conf, struct err *e) MUST_CHECK;
 void ledger_stop(void);			/* writes what is queued */
 /*
  * Records what `who` is about to be shown by `operation` (the handler's name)
  * and then calls done(arg, true); done(arg, false) when it can't be written:
  * then nothing may be sent. Everything is copied before it returns.
- * False: the queue is full; done is not called.
+ * False: the queue is full, or the record longer than 16 MiB; done is not called.
  */
 bool ledger_commit(const struct actor *who, const char *operation, int64_t now_ms,
     const struct seen *seen, void (*done)(void *arg, bool ok), void *arg) MUST_CHECK;
@@ -32,13 +36,12 @@ bool ledger_commit(const struct actor *who, const char *operation, int64_t now_m
 struct ledger_check {
 	int64_t records;
 	struct str last_hash;		/* hex */
-	int64_t bad_record;		/* number of the first that does not fit, from 1; 0: none */
+	int64_t bad_record;		/* the first that does not fit, in bad_file, from 1; 0: none */
 	struct str bad_file;
 	const char *why;
 };
-/* Walks every file of the folder; true also when a bad record was found (out says so). */
+/* Walks every file of the folder to its end; true also when a bad record was found (out says so). */
 bool ledger_verify(struct arena *a, struct str dir, struct ledger_check *out, struct err *e) MUST_CHECK;
-/* Test hook: bytes that pass when the chain is intact; nothing else. */
-int64_t ledger_written(void);
+int64_t ledger_written(void);		/* records since start */
 
 #endif

@@ -91,6 +91,15 @@ names_prev(struct str line, const char prev[LEDGER_HASH_HEX])
 	    LEDGER_HASH_HEX) == 0 && str_ends(line, S("\"}"));
 }
 
+static void
+found_bad(struct ledger_walk *w, const char *why)
+{
+	if (w->bad == 0) {
+		w->bad = w->records + 1;
+		w->why = why;
+	}
+}
+
 bool
 ledger_walk(struct str path, struct ledger_walk *w, struct err *e)
 {
@@ -104,18 +113,23 @@ ledger_walk(struct str path, struct ledger_walk *w, struct err *e)
 	if (f == NULL)
 		return fail(e, M_NOT_FOUND, "Cannot read " STR_FMT ": %s",
 		    STR_ARG(path), strerror(errno));
-	while (w->why == NULL && (n = getline(&line, &cap, f)) > 0) {
+	w->records = w->bytes = w->bad = 0;
+	w->cut = false;
+	while (!w->cut && (n = getline(&line, &cap, f)) > 0) {
 		struct str text = { line, (size_t)n - 1 };
 
-		if (line[n - 1] != '\n')
-			w->why = "the last line was cut";
-		else if (!names_prev(text, w->prev))
-			w->why = "the record before it was changed, removed "
-			    "or moved, or this one was";
-		else {
-			ledger_hash(text, w->prev);
-			w->records++;
+		if (line[n - 1] != '\n') {
+			w->cut = true;
+			found_bad(w, "the last line was cut");
+			break;
 		}
+		if (!names_prev(text, w->prev) &&
+		    !(w->any_first && w->records == 0))
+			found_bad(w, "the record before it was changed, "
+			    "removed or moved, or this one was");
+		ledger_hash(text, w->prev);
+		w->records++;
+		w->bytes += n;
 	}
 	free(line);
 	fclose(f);
@@ -126,7 +140,7 @@ bool
 ledger_verify(struct arena *a, struct str dir, struct ledger_check *out,
     struct err *e)
 {
-	struct ledger_walk w = { .why = NULL };
+	struct ledger_walk w = { .bad = 0 };
 	int64_t *file;
 	size_t n;
 
@@ -134,13 +148,12 @@ ledger_verify(struct arena *a, struct str dir, struct ledger_check *out,
 	memset(w.prev, '0', sizeof(w.prev));
 	if (!ledger_files(a, dir, &file, &n, e))
 		return false;
-	for (size_t i = 0; i < n && w.why == NULL; i++) {
-		w.records = 0;
+	for (size_t i = 0; i < n; i++) {
 		if (!ledger_walk(ledger_path(a, dir, file[i]), &w, e))
 			return false;
 		out->records += w.records;
-		if (w.why != NULL) {
-			out->bad_record = w.records + 1;
+		if (w.bad != 0 && out->bad_record == 0) {
+			out->bad_record = w.bad;
 			out->bad_file = ledger_path(a, dir, file[i]);
 			out->why = w.why;
 		}
