@@ -19,7 +19,9 @@ enum route_auth {		/* who may call */
 	AUTH_METRICS		/* the metrics listener, or as AUTH_ADMIN */
 };
 
-enum route_rate { RATE_FREE = 1, RATE_READ, RATE_PAGE, RATE_SEND, RATE_LOGIN, RATE_MEDIA, RATE_KEYS, RATE_FED, RATE_ADMIN, RATE_NCLASSES };
+enum route_rate { RATE_FREE = 1, RATE_READ, RATE_PAGE, RATE_SEND, RATE_LOGIN, RATE_MEDIA, RATE_KEYS, RATE_FED, RATE_ADMIN,
+	RATE_ACCOUNT,		/* not of a row: attempts to sign in to one account, from anywhere */
+	RATE_NCLASSES };
 
 /* What a 200 of this endpoint discloses; NONE must note nothing, every other class must note (an empty answer notes with count 0). */
 enum route_access {

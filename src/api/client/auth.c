@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* Registering, signing in and out, refreshing. spec: client-server, "Client Authentication". */
+#include "api/rate.h"
 #include "api/res.h"
 #include "api/uia.h"
 #include "base/clock.h"
@@ -100,7 +101,8 @@ login_post(struct req *rq)
 		return fail(&c->err, M_FORBIDDEN,
 		    "The user name or the password is wrong");
 	}
-	if (!account_login(c, l.user, secret_dup(c->a, password), &account) ||
+	if (!rate_take_account(l.user, &c->err) ||
+	    !account_login(c, l.user, secret_dup(c->a, password), &account) ||
 	    !session_login(c, &l, &t))
 		return false;
 	return write_tokens(rq, l.user, &t);
