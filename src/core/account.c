@@ -246,35 +246,41 @@ account_get(struct ctx *c, struct str user, struct account *out)
 	return found || fail(&c->err, M_NOT_FOUND, "There is no such user");
 }
 
+struct flagging {
+	struct str user;
+	const struct account_flags *f;
+};
+
 static bool
 set_body(struct db *db, void *arg, struct err *e)
 {
-	return account_set_flags(db, arg, e);
+	struct flagging *x = arg;
+
+	return account_set_flags(db, x->user, x->f, e);
 }
 
 bool
-account_set(struct ctx *c, const struct account *x)
+account_set(struct ctx *c, struct str user, const struct account_flags *f)
 {
-	struct account copy = *x;
+	struct flagging x = { user, f };
 
-	if (!db_transact(c->db, set_body, &copy, &c->err))
+	if (!db_transact(c->db, set_body, &x, &c->err))
 		return false;
-	session_forget_user(x->user_id);
-	notify_kick(x->user_id, (struct str){ NULL, 0 });
+	session_forget_user(user);
+	notify_kick(user, (struct str){ NULL, 0 });
 	return true;
 }
 
 static bool
 end_body(struct db *db, void *arg, struct err *e)
 {
-	const struct account *x = arg;
+	struct flagging *x = arg;
 	struct str none = { NULL, 0 };
 
-	return account_set_flags(db, x, e) &&
-	    account_set_password(db, x->user_id, none, e) &&
-	    directory_put(db, x->user_id, none, e) &&
-	    profile_set(db, x->user_id, S("displayname"), none, e) &&
-	    profile_set(db, x->user_id, S("avatar_url"), none, e);
+	return account_set_flags(db, x->user, x->f, e) &&
+	    account_set_password(db, x->user, none, e) &&
+	    directory_put(db, x->user, none, e) &&
+	    profile_delete_all(db, x->user, e);
 }
 
 /* Leaves every room in the user's own name. */
@@ -307,12 +313,14 @@ leave_all(struct ctx *c, struct str user)
 bool
 account_deactivate(struct ctx *c, struct str user, bool erase)
 {
-	struct account x;
+	struct account_flags f = ACCOUNT_FLAGS_KEEP;
+	struct flagging x = { user, &f };
+	struct account known;
 
-	if (!account_get(c, user, &x))
+	if (!account_get(c, user, &known))
 		return false;
-	x.deactivated = true;
-	x.erased = x.erased || erase;
+	f.deactivated = 1;
+	f.erased = erase ? 1 : -1;
 	return db_transact(c->db, end_body, &x, &c->err) &&
 	    session_end_all(c, user, (struct str){ NULL, 0 }) &&
 	    leave_all(c, user);

@@ -30,8 +30,8 @@ bool account_change_password(struct ctx *c, struct str user, struct secret passw
 /* Ends the account for good: devices, password, profile; leaves every room. */
 bool account_deactivate(struct ctx *c, struct str user, bool erase) MUST_CHECK;
 bool account_get(struct ctx *c, struct str user, struct account *out) MUST_CHECK;	/* M_NOT_FOUND */
-/* Writes the flags; a locked account's sign-ins end their waits at once. */
-bool account_set(struct ctx *c, const struct account *x) MUST_CHECK;
+/* Changes flags; every wait of the account ends at once, and what is asked next sees them. */
+bool account_set(struct ctx *c, struct str user, const struct account_flags *f) MUST_CHECK;
 
 /* A profile field; value JSON text, empty removes. Rooms are told when name or picture change. */
 bool profile_change(struct ctx *c, struct str user, struct str field, struct str value) MUST_CHECK;

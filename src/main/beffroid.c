@@ -19,6 +19,7 @@
 #define ARGS_MAX 128
 
 struct args {
+	struct arena *arena;
 	const char *config;
 	char *option[ARGS_MAX];		/* "section.key=value" */
 	size_t n;
@@ -50,13 +51,10 @@ give_up(const char *what, const struct err *e)
 static void
 add_option(struct args *a, const char *name, const char *value)
 {
-	size_t n = strlen(name) + strlen(value) + 2;
-	char *text = malloc(n);
-
-	if (text == NULL || a->n == ARGS_MAX)
+	if (a->n == ARGS_MAX)
 		give_up("too many options", NULL);
-	snprintf(text, n, "%s=%s", name, value);
-	a->option[a->n++] = text;
+	a->option[a->n++] = str_cz(a->arena, str_fmt(a->arena, "%s=%s", name,
+	    value));
 }
 
 /* Options that take the next word, and what they stand for. */
@@ -243,10 +241,10 @@ wait_for_signal(struct http_server *s, sigset_t *set)
 int
 main(int argc, char **argv)
 {
-	struct args args = { .config = NULL };
+	struct arena *a = arena_new(1 << 20);
+	struct args args = { .arena = a };
 	struct ledger_conf ledger;
 	struct http_server *http;
-	struct arena *a = arena_new(1 << 20);
 	struct err e = { .code = M_OK };
 	sigset_t set;
 

@@ -21,8 +21,11 @@ static const struct query set_password = {
 };
 static const struct query set_flags = {
 	.name = "account.set_flags",
-	.sql = "UPDATE account SET admin = $2, locked = $3, suspended = $4,"
-	    " deactivated = $5, erased = $6 WHERE user_id = $1",
+	.sql = "UPDATE account SET admin = COALESCE($2, admin),"
+	    " locked = COALESCE($3, locked),"
+	    " suspended = COALESCE($4, suspended),"
+	    " deactivated = COALESCE($5, deactivated),"
+	    " erased = COALESCE($6, erased) WHERE user_id = $1",
 };
 static const struct query list = {
 	.name = "account.list",
@@ -118,12 +121,19 @@ account_set_password(struct db *db, struct str user, struct str hash,
 	    v_str_or_null(hash)), e);
 }
 
-bool
-account_set_flags(struct db *db, const struct account *x, struct err *e)
+static struct val
+flag(int v)
 {
-	return db_exec(db, &set_flags, V(v_str(x->user_id), v_bool(x->admin),
-	    v_bool(x->locked), v_bool(x->suspended), v_bool(x->deactivated),
-	    v_bool(x->erased)), e);
+	return v < 0 ? v_null() : v_bool(v > 0);
+}
+
+bool
+account_set_flags(struct db *db, struct str user,
+    const struct account_flags *f, struct err *e)
+{
+	return db_exec(db, &set_flags, V(v_str(user), flag(f->admin),
+	    flag(f->locked), flag(f->suspended), flag(f->deactivated),
+	    flag(f->erased)), e);
 }
 
 bool

@@ -14,7 +14,12 @@ struct account {
 bool account_insert(struct db *db, const struct account *x, bool *fresh, struct err *e) MUST_CHECK;
 bool account_find(struct db *db, struct arena *a, struct str user, struct account *out, bool *found, struct err *e) MUST_CHECK;
 bool account_set_password(struct db *db, struct str user, struct str hash, struct err *e) MUST_CHECK;
-bool account_set_flags(struct db *db, const struct account *x, struct err *e) MUST_CHECK;	/* admin, locked, suspended, deactivated, erased */
+/* 1, 0, or -1: stays as it is. One statement, so that two who change different flags do not undo each other. */
+struct account_flags {
+	int admin, locked, suspended, deactivated, erased;
+};
+#define ACCOUNT_FLAGS_KEEP { -1, -1, -1, -1, -1 }
+bool account_set_flags(struct db *db, struct str user, const struct account_flags *f, struct err *e) MUST_CHECK;
 bool account_list(struct db *db, struct arena *a, struct str after, size_t max, struct account **out, size_t *n, struct err *e) MUST_CHECK;
 
 struct reg_token {

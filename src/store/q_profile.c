@@ -22,6 +22,10 @@ static const struct query del = {
 	.name = "profile.delete",
 	.sql = "DELETE FROM profile WHERE user_id = $1 AND field = $2",
 };
+static const struct query del_all = {
+	.name = "profile.delete_all",
+	.sql = "DELETE FROM profile WHERE user_id = $1",
+};
 static const struct query dir_put = {
 	.name = "user_directory.put",
 	.sql = "INSERT INTO user_directory (user_id, folded) VALUES ($1, $2)"
@@ -44,7 +48,8 @@ static const struct query dir_find = {
 	    " ORDER BY user_id LIMIT $5",
 };
 
-QUERIES(q_profile, &one, &all, &put, &del, &dir_put, &dir_del, &dir_find)
+QUERIES(q_profile, &one, &all, &put, &del, &del_all, &dir_put, &dir_del,
+    &dir_find)
 
 struct take {
 	struct arena *a;
@@ -110,6 +115,12 @@ profile_set(struct db *db, struct str user, struct str field,
 		return db_exec(db, &del, V(v_str(user), v_str(field)), e);
 	return db_exec(db, &put, V(v_str(user), v_str(field), v_str(value)),
 	    e);
+}
+
+bool
+profile_delete_all(struct db *db, struct str user, struct err *e)
+{
+	return db_exec(db, &del_all, V(v_str(user)), e);
 }
 
 bool

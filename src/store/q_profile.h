@@ -12,6 +12,7 @@ bool profile_field(struct db *db, struct arena *a, struct str user, struct str f
 bool profile_all(struct db *db, struct arena *a, struct str user, struct json *out, struct err *e) MUST_CHECK;
 /* value: JSON text; empty: the field is removed. */
 bool profile_set(struct db *db, struct str user, struct str field, struct str value, struct err *e) MUST_CHECK;
+bool profile_delete_all(struct db *db, struct str user, struct err *e) MUST_CHECK;
 /* What the user can be found by; empty: not at all. */
 bool directory_put(struct db *db, struct str user, struct str folded, struct err *e) MUST_CHECK;
 /* Users whose folded names contain the words (one needle each, at most 4), at most max. */

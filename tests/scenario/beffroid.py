@@ -21,10 +21,11 @@ def free_port():
 
 
 class Server:
-    """A beffroid on a free port; `store` is a connection string or empty for SQLite."""
+    """A beffroid on a free port; `store` is a connection string or empty for SQLite; `closed`: as it is by default."""
 
-    def __init__(self, data, store="", options=(), env=None):
-        self.data, self.store, self.options = data, store, list(options)
+    def __init__(self, data, store="", options=(), env=None, closed=False):
+        self.data, self.store = data, store
+        self.options = [*([] if closed else ["--open-registration", "--no-limits"]), *options]
         self.env = {**os.environ, **(env or {})}
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -33,7 +34,7 @@ class Server:
 
     def start(self):
         command = [os.environ["BEFFROID"], "--data", str(self.data), "--server-name", "localhost",
-                   "--listen", f"127.0.0.1:{self.port}", "--open-registration", "--no-limits",
+                   "--listen", f"127.0.0.1:{self.port}",
                    *([f"--store.url={self.store}"] if self.store else []), *self.options]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env=self.env)

@@ -24,10 +24,16 @@ def check_no_fault(server):
     assert errors == []
 
 
-@pytest.fixture(scope="module")
-def store():
+@pytest.fixture(scope="session")
+def new_store():
+    """Makes a store of its own for one more server."""
     url = os.environ.get("BEFFROI_STORE_URL", "")
-    return fresh_database(url) if url else ""
+    return lambda: fresh_database(url) if url else ""
+
+
+@pytest.fixture(scope="module")
+def store(new_store):
+    return new_store()
 
 
 @pytest.fixture(scope="module")

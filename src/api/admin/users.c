@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * Administration: accounts, registration tokens, backup. The operator's socket
- * and administrators' tokens both come here; Synapse's paths that consoles and
- * bots call lead to the same functions.
+ * Administration: accounts and backup. The operator's socket and
+ * administrators' tokens both come here; Synapse's paths that consoles and bots
+ * call lead to the same functions. The specification's own moderation is
+ * moderation.c, registration tokens are tokens.c.
  */
 #include "api/res.h"
 #include "base/clock.h"
@@ -59,17 +60,30 @@ set_password(struct req *rq, struct str user, struct str password)
 	    session_end_all(&rq->ctx, user, (struct str){ NULL, 0 });
 }
 
+static bool
+opt_flag(struct req *rq, const char *key, int *out)
+{
+	bool on = *out > 0;
+
+	if (!body_opt_bool(rq, key, &on))
+		return false;
+	if (json_get(&rq->body, str_c(key)) != NULL)
+		*out = on;
+	return true;
+}
+
 /* Flags that are in the body change; the rest stays. */
 static bool
-change(struct req *rq, struct account *x)
+change(struct req *rq, const struct account *x)
 {
+	struct account_flags f = ACCOUNT_FLAGS_KEEP;
 	bool end = false;
 
-	if (!body_opt_bool(rq, "admin", &x->admin) ||
-	    !body_opt_bool(rq, "locked", &x->locked) ||
-	    !body_opt_bool(rq, "suspended", &x->suspended) ||
+	if (!opt_flag(rq, "admin", &f.admin) ||
+	    !opt_flag(rq, "locked", &f.locked) ||
+	    !opt_flag(rq, "suspended", &f.suspended) ||
 	    !body_opt_bool(rq, "deactivated", &end) ||
-	    !account_set(&rq->ctx, x))
+	    !account_set(&rq->ctx, x->user_id, &f))
 		return false;
 	return !end || x->deactivated ||
 	    account_deactivate(&rq->ctx, x->user_id, false);
@@ -140,40 +154,13 @@ admin_users_get(struct req *rq)
 bool
 admin_lock_post(struct req *rq)
 {
+	struct account_flags f = ACCOUNT_FLAGS_KEEP;
 	struct account x;
 	struct str user;
 
 	return path_account(rq, &user) && account_get(&rq->ctx, user, &x) &&
-	    body_opt_bool(rq, "locked", &x.locked) &&
-	    account_set(&rq->ctx, &x) && res_empty(rq);
-}
-
-/* GET, PUT /_matrix/client/v1/admin/lock/{userId} */
-bool
-spec_lock_get(struct req *rq)
-{
-	struct account x;
-	struct str user;
-
-	if (!path_account(rq, &user) || !account_get(&rq->ctx, user, &x))
-		return false;
-	jsonw_bool(res_open(rq, 200), "locked", x.locked);
-	res_note(rq, SEEN_ACCOUNT, user, 1);
-	return res_close(rq);
-}
-
-bool
-spec_lock_put(struct req *rq)
-{
-	struct account x;
-	struct str user;
-
-	if (!path_account(rq, &user) || !account_get(&rq->ctx, user, &x) ||
-	    !body_opt_bool(rq, "locked", &x.locked) ||
-	    !account_set(&rq->ctx, &x))
-		return false;
-	jsonw_bool(res_open(rq, 200), "locked", x.locked);
-	return res_close(rq);
+	    opt_flag(rq, "locked", &f.locked) &&
+	    account_set(&rq->ctx, user, &f) && res_empty(rq);
 }
 
 /* POST password: password (or new_password, as Synapse names it) */
@@ -208,99 +195,6 @@ admin_deactivate_post(struct req *rq)
 	w = res_open(rq, 200);
 	jsonw_cstr(w, "id_server_unbind_result", "success");
 	return res_close(rq);
-}
-
-struct token_job {
-	struct reg_token row;
-	int64_t n;
-};
-
-static bool
-put_token(struct db *db, void *arg, struct err *e)
-{
-	return reg_token_put(db, &((struct token_job *)arg)->row, e);
-}
-
-static bool
-delete_token(struct db *db, void *arg, struct err *e)
-{
-	struct token_job *j = arg;
-
-	return reg_token_delete(db, j->row.token, &j->n, e);
-}
-
-static void
-write_token(struct jsonw *w, const struct reg_token *t)
-{
-	jsonw_str(w, "token", t->token);
-	if (t->uses_allowed >= 0)
-		jsonw_int(w, "uses_allowed", t->uses_allowed);
-	else
-		jsonw_null(w, "uses_allowed");
-	jsonw_int(w, "pending", t->pending);
-	jsonw_int(w, "completed", t->completed);
-	if (t->expires_ms > 0)
-		jsonw_int(w, "expiry_time", t->expires_ms);
-	else
-		jsonw_null(w, "expiry_time");
-}
-
-/* POST a registration token: token, uses_allowed, expiry_time, length */
-bool
-admin_token_post(struct req *rq)
-{
-	struct token_job j = { .row = { .uses_allowed = -1 } };
-	int64_t length = 16;
-
-	if (!body_opt_str(rq, "token", 64, &j.row.token) ||
-	    !body_opt_int(rq, "uses_allowed", 0, INT32_MAX,
-	    &j.row.uses_allowed) || !body_opt_int(rq, "expiry_time",
-	    rq->ctx.now_ms, JSON_INT_MAX, &j.row.expires_ms) ||
-	    !body_opt_int(rq, "length", 1, 64, &length))
-		return false;
-	if (j.row.token.n == 0)
-		j.row.token = random_text(rq->ctx.a, (size_t)length);
-	if (!id_opaque_ok(j.row.token))
-		return fail(&rq->ctx.err, M_INVALID_PARAM,
-		    "A token is made of A-Z, a-z, 0-9 and . _ ~ -");
-	if (!db_transact(rq->ctx.db, put_token, &j, &rq->ctx.err))
-		return false;
-	write_token(res_open(rq, 200), &j.row);
-	return res_close(rq);
-}
-
-/* GET all registration tokens */
-bool
-admin_tokens_get(struct req *rq)
-{
-	struct ctx *c = &rq->ctx;
-	struct reg_token *t;
-	struct jsonw *w;
-	size_t n;
-
-	if (!reg_token_list(c->db, c->a, &t, &n, &c->err))
-		return false;
-	w = res_open(rq, 200);
-	jsonw_arr(w, "registration_tokens");
-	for (size_t i = 0; i < n; i++) {
-		jsonw_obj(w, NULL);
-		write_token(w, &t[i]);
-		jsonw_obj_end(w);
-	}
-	jsonw_arr_end(w);
-	return res_close(rq);
-}
-
-/* DELETE a registration token */
-bool
-admin_token_delete(struct req *rq)
-{
-	struct token_job j = { .row = { .token = req_path(rq, "token") } };
-
-	if (!db_transact(rq->ctx.db, delete_token, &j, &rq->ctx.err))
-		return false;
-	return j.n > 0 ? res_empty(rq) : fail(&rq->ctx.err, M_NOT_FOUND,
-	    "There is no such token");
 }
 
 /* POST backup: path, a folder that does not exist. On the operator's socket only. */

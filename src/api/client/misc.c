@@ -100,6 +100,12 @@ capabilities_get(struct req *rq)
 	flag(w, "m.3pid_changes", false);
 	flag(w, "m.get_login_token", false);
 	flag(w, "m.profile_fields", true);
+	if (rq->ctx.who.admin) {
+		jsonw_obj(w, "m.account_moderation");
+		jsonw_bool(w, "suspend", true);
+		jsonw_bool(w, "lock", true);
+		jsonw_obj_end(w);
+	}
 	jsonw_obj(w, "m.room_versions");
 	jsonw_str(w, "default", conf_get()->room_default_version);
 	jsonw_obj(w, "available");

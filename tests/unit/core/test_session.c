@@ -300,22 +300,27 @@ static void
 test_a_locked_account_is_seen_at_once(void **state)
 {
 	struct ctx *alice = as("alice");
-	struct account x;
+	struct account_flags f = ACCOUNT_FLAGS_KEEP;
 	struct tokens t;
 
 	(void)state;
 	make_account(alice);
 	t = sign_in(alice, "PHONE", false);
 	assert_false(find(alice, t.access).locked);
-	OK(alice, account_get(alice, alice->who.user, &x));
-	x.locked = true;
-	x.suspended = true;
-	OK(alice, account_set(alice, &x));
+	f.locked = 1;
+	OK(alice, account_set(alice, alice->who.user, &f));
+	assert_true(find(alice, t.access).locked);
+	assert_false(find(alice, t.access).suspended);
+	f = (struct account_flags)ACCOUNT_FLAGS_KEEP;
+	f.suspended = 1;
+	OK(alice, account_set(alice, alice->who.user, &f));
 	assert_true(find(alice, t.access).locked);
 	assert_true(find(alice, t.access).suspended);
-	x.locked = false;
-	OK(alice, account_set(alice, &x));
+	f.suspended = f.locked = 0;
+	OK(alice, account_set(alice, alice->who.user, &f));
 	assert_false(find(alice, t.access).locked);
+	assert_false(find(alice, t.access).suspended);
+	assert_false(find(alice, t.access).admin);
 }
 
 static void
