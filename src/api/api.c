@@ -8,6 +8,7 @@
  */
 #include "api/route.h"
 
+#include "api/memory.h"
 #include "api/rate.h"
 #include "api/res.h"
 #include "base/clock.h"
@@ -42,6 +43,21 @@ static bool
 discloses(const struct route *r)
 {
 	return r->access >= ACCESS_PROFILE;
+}
+
+/* Callers on the administrator's socket are whom the socket's rights let in. */
+static bool
+is_operator(const struct req *rq)
+{
+	return rq->v->listener == LISTENER_ADMIN;
+}
+
+/* What is under way goes on, and the operator is let in always. */
+static bool
+has_room(struct req *rq)
+{
+	return rq->v->runs > 0 || is_operator(rq) ||
+	    memory_check(&rq->ctx.err);
 }
 
 /* Path, query and body. */
@@ -82,13 +98,6 @@ token_of(struct req *rq)
 	if (h.n > 7 && str_eq_nocase(str_sub(h, 0, 7), S("Bearer ")))
 		return str_trim(str_from(h, 7));
 	return req_query(rq, "access_token");
-}
-
-/* Callers on the administrator's socket are whom the socket's rights let in. */
-static bool
-is_operator(const struct req *rq)
-{
-	return rq->v->listener == LISTENER_ADMIN;
 }
 
 /* The last listener is for metrics, where one is configured. */
@@ -168,7 +177,8 @@ take_rate(struct req *rq)
 static bool
 run_steps(struct req *rq, const struct str *raw, size_t nraw)
 {
-	return read_request(rq, raw, nraw)
+	return has_room(rq)
+	    && read_request(rq, raw, nraw)
 	    && check_auth(rq)
 	    && take_rate(rq)
 	    && rq->route->handle(rq);
@@ -201,7 +211,9 @@ error_reply(struct req *rq)
 		buf_str(w->b, e->extra);
 	}
 	(void)!res_close(rq);
-	if (err_status(e) >= 500 && e->code != M_NOT_YET_UPLOADED)
+	/* What may be asked again at once is no fault of the server. */
+	if (err_status(e) >= 500 && e->code != M_NOT_YET_UPLOADED &&
+	    e->retry_ms == 0)
 		log_err(LOG_ERROR, "api", rq->route->name, e);
 }
 
@@ -444,6 +456,13 @@ api_app(void)
 	    refusal };
 }
 
+static int64_t
+used_memory(void *arg)
+{
+	(void)arg;
+	return memory_used();
+}
+
 bool
 api_start(struct err *e)
 {
@@ -462,6 +481,9 @@ api_start(struct err *e)
 	    "Requests received", NULL);
 	api.faults = metric_counter("beffroi_disclosure_faults_total",
 	    "Replies whose record did not fit their row", NULL);
+	metric_gauge_fn("beffroi_memory_bytes",
+	    "The process's own memory; limits.memory is its ceiling", NULL,
+	    used_memory, NULL);
 	api.by_route = calloc(n, sizeof(*api.by_route));
 	if (api.by_route == NULL)
 		abort();
