@@ -8,6 +8,8 @@
 #include "core/session.h"
 #include "guard/ledger.h"
 
+#include <grp.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -213,6 +215,47 @@ print_hint(const struct http_server *s)
 	    STR_ARG(c->server_listen.at[0]), STR_ARG(c->data_dir));
 }
 
+static const struct passwd *
+find_user(void)
+{
+	char name[65];
+
+	snprintf(name, sizeof(name), STR_FMT,
+	    STR_ARG(conf_get()->server_user));
+	return getpwnam(name);
+}
+
+/* What no option can say of itself. */
+static void
+check_options(void)
+{
+	const struct conf *c = conf_get();
+
+	if (c->cache_rooms > c->limits_memory / 2)
+		give_up("cache.rooms must be at most half of limits.memory",
+		    NULL);
+	if (c->server_user.n > 0 && find_user() == NULL) {
+		fprintf(stderr, "beffroid: server.user: there is no user "
+		    STR_FMT "\n", STR_ARG(c->server_user));
+		exit(2);
+	}
+}
+
+/* Before anything is opened, so that nothing of root's is left. */
+static void
+become_user(void)
+{
+	const struct passwd *pw;
+
+	if (conf_get()->server_user.n == 0 || geteuid() != 0)
+		return;
+	pw = find_user();
+	if (pw == NULL || setgroups(0, NULL) != 0 ||
+	    setgid(pw->pw_gid) != 0 || setuid(pw->pw_uid) != 0 ||
+	    setuid(0) == 0)
+		give_up("cannot become server.user", NULL);
+}
+
 static void
 wait_for_signal(struct http_server *s, sigset_t *set)
 {
@@ -251,11 +294,14 @@ main(int argc, char **argv)
 	read_args(&args, argc, argv);
 	if (!conf_load(args.config, args.option, args.n, &e))
 		give_up("configuration", &e);
+	check_options();
 	if (args.check) {
 		puts("The configuration is good.");
+		arena_free(a);
 		return 0;
 	}
 	umask(077);
+	become_user();
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	set_up_log();
 	sigemptyset(&set);
