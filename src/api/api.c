@@ -27,6 +27,7 @@
 #define BIG_BODY ((int64_t)16 << 20)
 #define AGENT_MAX 128
 #define QUERY_MAX 64
+#define SLOW_QUEUE_MAX 2000
 
 struct worker {
 	struct arena *a;
@@ -35,6 +36,7 @@ struct worker {
 
 static struct {
 	struct pool *pool;
+	struct pool *slow;		/* for rows that may hash passwords */
 	struct metric *requests, *faults;
 	struct metric **by_route;
 } api;
@@ -417,12 +419,31 @@ on_head(void *arg, const struct http_view *v, struct http_body_rule *rule)
 	}
 }
 
+/*
+ * A password's hash takes a core for some 20 ms, and few are made at once: who
+ * waits for one waits on workers of his own, so that a morning's sign-ins leave
+ * the others to read and write.
+ */
+static bool
+is_slow(const struct http_view *v)
+{
+	struct str params[REQ_PARAMS_MAX];
+	const struct route *r;
+	size_t n;
+	bool known;
+
+	r = route_find(v->method, v->path, params, &n, &known);
+	return r != NULL && (r->rate == RATE_LOGIN ||
+	    (r->flags & F_UIA) != 0);
+}
+
 static bool
 on_request(void *arg, struct http_req *http)
 {
 	(void)arg;
 	metric_add(api.requests, 1);
-	return pool_push(api.pool, work, http);
+	return pool_push(is_slow(http_view(http)) ? api.slow : api.pool, work,
+	    http);
 }
 
 static void
@@ -499,6 +520,10 @@ api_start(struct err *e)
 		    "Time of requests on a worker", label);
 	}
 	api.pool = pool_start(&spec);
+	spec.name = "api-slow";
+	spec.nthreads = (spec.nthreads + 1) / 2;
+	spec.queue_max = SLOW_QUEUE_MAX;
+	api.slow = pool_start(&spec);
 	return true;
 }
 
@@ -506,5 +531,6 @@ void
 api_stop(void)
 {
 	pool_stop(api.pool);
+	pool_stop(api.slow);
 	free(api.by_route);
 }

@@ -77,6 +77,23 @@ def test_no_token_outlives_its_sign_out_under_load(server, alice):
         assert whoami(server, phone.token)[0] == 401
 
 
+def test_a_crowd_that_signs_in_leaves_the_others_to_read(server, alice):
+    def sign_in():
+        alice.login()
+
+    crowd = [threading.Thread(target=sign_in) for _ in range(60)]
+    began = time.monotonic()
+    [t.start() for t in crowd]
+    took = []
+    while any(t.is_alive() for t in crowd):
+        at = time.monotonic()
+        assert alice.ask("GET", "/account/whoami")[0] == 200
+        took.append(time.monotonic() - at)
+    whole = time.monotonic() - began
+    print(f"{len(took)} answers, the slowest {max(took):.3f} s, in {whole:.3f} s")
+    assert max(took) < whole / 3
+
+
 def test_logout_all(server, alice):
     phone = alice.login(refresh_token=True)
     alice.ok("POST", "/logout/all", {})
