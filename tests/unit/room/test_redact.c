@@ -55,6 +55,9 @@ static const struct kept inside[] = {
 	{ "m.room.redaction", "reason", 0, 0 },
 	{ "m.room.third_party_invite", "public_key", 0, 0 },
 	{ "m.room.name", "membership", 0, 0 },
+	/* The empty type is a type like any other, not the top level. */
+	{ "", "sender", 0, 0 }, { "", "content", 0, 0 },
+	{ "", "membership", 0, 0 },
 };
 
 static bool
@@ -111,8 +114,12 @@ static const struct {
 	    "{\"membership\":\"invite\"}",
 	    "{\"membership\":\"invite\",\"third_party_invite\":"
 	    "{\"signed\":{\"mxid\":\"@a:b\"}}}" },
-	{ "an invite without signed is dropped",
-	    "{\"third_party_invite\":{\"display_name\":\"x\"}}", "{}", "{}" },
+	{ "an invite without signed is kept, empty",
+	    "{\"third_party_invite\":{\"display_name\":\"x\"}}", "{}",
+	    "{\"third_party_invite\":{}}" },
+	{ "signed is kept whatever it is",
+	    "{\"third_party_invite\":{\"signed\":1,\"x\":2}}", "{}",
+	    "{\"third_party_invite\":{\"signed\":1}}" },
 	{ "an invite that is no object is dropped",
 	    "{\"third_party_invite\":\"x\"}", "{}", "{}" },
 };
