@@ -51,7 +51,7 @@ bool event_load(struct arena *a, const struct room_version *v, struct str id,
 struct json event_redact(struct arena *a, const struct room_version *v, const struct json *ev);
 /* The content hash: unpadded base64 of SHA-256. */
 struct str event_content_hash(struct arena *a, const struct json *ev);
-/* True: hashes.sha256 is there and fits. False: keep only the redacted form. */
+/* True: hashes.sha256 is there and its bytes fit. False: keep only the redacted form. */
 bool event_hash_ok(struct arena *a, const struct json *ev);
 /* "$" + reference hash (v3+); for v1-2 the given event_id. */
 struct str event_id_of(struct arena *a, const struct room_version *v, const struct json *ev);
