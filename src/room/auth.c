@@ -146,6 +146,37 @@ levels_ok(const struct room_version *v, const struct json *obj, bool users)
 }
 
 static bool
+past_double(const struct room_version *v, const struct json *x)
+{
+	int64_t ignored;
+
+	return json_is(x, JSON_REAL) && !power_level(v, x, &ignored);
+}
+
+static bool
+any_past_double(const struct room_version *v, const struct json *obj)
+{
+	for (uint32_t i = 0; json_is(obj, JSON_OBJ) && i < obj->n; i++)
+		if (past_double(v, &obj->m[i].val))
+			return true;
+	return false;
+}
+
+/* spec: rooms/ v1, "m.room.power_levels events accept values as floats" */
+static bool
+floats_ok(const struct check *c)
+{
+	const struct json *now = c->ev->content;
+	const struct room_version *v = c->ev->v;
+	bool past = any_past_double(v, json_get(now, S("events"))) ||
+	    any_past_double(v, json_get(now, S("notifications")));
+
+	for (size_t i = 0; i < LEN(level_names); i++)
+		past = past || past_double(v, json_get(now, level_names[i]));
+	return !past || no(c->e, "A power level is past the range of numbers");
+}
+
+static bool
 power_content_ok(const struct check *c)
 {
 	const struct json *now = c->ev->content;
@@ -163,7 +194,7 @@ power_content_ok(const struct check *c)
 	if (!levels_ok(v, json_get(now, S("users")), true))
 		return no(c->e, "Power levels of users must be integers, "
 		    "under user ids");
-	return true;
+	return floats_ok(c);
 }
 
 static bool

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * Power levels. Versions up to 9 accept strings of digits as numbers, and up
- * to 5 floats, since rooms of that age have them; from 10 on only integers
- * count.
+ * Power levels. Versions up to 9 accept integers as text, and up to 5 floats,
+ * since rooms of that age have them; from 10 on only integers count. A float
+ * is rounded to a double before it is cut, as others do, and one written with
+ * over 400 bytes is none.
  * spec: rooms/ v1 "m.room.power_levels events accept values as strings" and
  * "as floats", v10, v12.
  */
@@ -12,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define POWER_READ_MAX (INT64_C(1) << 62)	/* what larger floats count as */
 #define REAL_TEXT_MAX 400
 
 void
@@ -33,27 +33,54 @@ real_level(struct str s, int64_t *out)
 
 	if (str_i64(s, out))
 		return true;
-	if (s.n == 0 || s.n > REAL_TEXT_MAX)
+	if (s.n > REAL_TEXT_MAX)
 		return false;
 	memcpy(text, s.p, s.n);
 	text[s.n] = '\0';
 	d = strtod(text, NULL);
 	if (!isfinite(d))
 		return false;
-	if (d >= (double)POWER_READ_MAX)
-		*out = POWER_READ_MAX;
-	else if (d <= -(double)POWER_READ_MAX)
-		*out = -POWER_READ_MAX;
+	if (d >= 0x1p63)
+		*out = INT64_MAX;
+	else if (d <= -0x1p63)
+		*out = INT64_MIN;
 	else
 		*out = (int64_t)d;
+	return true;
+}
+
+static bool
+is_space(char c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+/* Spaces, a sign, digits, spaces. Too many digits are still an integer. */
+static bool
+text_level(struct str s, int64_t *out)
+{
+	bool minus;
+	struct str digits;
+
+	while (s.n > 0 && is_space(s.p[0]))
+		s = str_from(s, 1);
+	while (s.n > 0 && is_space(s.p[s.n - 1]))
+		s.n--;
+	minus = s.n > 0 && s.p[0] == '-';
+	digits = minus || (s.n > 0 && s.p[0] == '+') ? str_from(s, 1) : s;
+	for (size_t i = 0; i < digits.n; i++)
+		if (digits.p[i] < '0' || digits.p[i] > '9')
+			return false;
+	if (digits.n == 0)
+		return false;
+	if (!str_i64(minus ? s : digits, out))
+		*out = minus ? INT64_MIN : INT64_MAX;
 	return true;
 }
 
 bool
 power_level(const struct room_version *v, const struct json *x, int64_t *out)
 {
-	struct str s;
-
 	if (json_is(x, JSON_INT)) {
 		*out = x->i;
 		return true;
@@ -62,12 +89,7 @@ power_level(const struct room_version *v, const struct json *x, int64_t *out)
 		return false;
 	if (x->type == JSON_REAL)
 		return real_level(x->src, out);
-	if (x->type != JSON_STR)
-		return false;
-	s = str_trim(x->s);
-	if (s.n > 1 && s.p[0] == '+' && s.p[1] != '-')
-		s = str_from(s, 1);
-	return str_i64(s, out);
+	return x->type == JSON_STR && text_level(x->s, out);
 }
 
 static int64_t

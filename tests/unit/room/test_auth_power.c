@@ -199,8 +199,18 @@ static const struct {
 	    false },
 	{ "a float within reach", NEW(",\"ban\":50.5"), true },
 	{ "a float out of reach", NEW(",\"ban\":5.1e1"), false },
-	{ "past a double", USERS(A "," M "," M2 "," L ",\"@x:d\":-1e999"),
+	{ "a user's, past a double",
+	    USERS(A "," M "," M2 "," L ",\"@x:d\":-1e999"), false },
+	{ "a named level, past a double", NEW(",\"ban\":-1e999"), false },
+	{ "the last named level, past a double", NEW(",\"invite\":1e999"),
 	    false },
+	{ "a type's, past a double", NEW(",\"events\":{\"a\":-1e999}"),
+	    false },
+	{ "a notification's, past a double",
+	    NEW(",\"notifications\":{\"room\":-1e999}"), false },
+	{ "what is no level, past a double", NEW(",\"x\":1e999"), true },
+	{ "what is no number is no float", NEW(",\"ban\":\"high\","
+	    "\"events\":{\"a\":null}"), true },
 };
 
 static void
