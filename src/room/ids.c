@@ -54,7 +54,7 @@ id_server_name_ok(struct str s)
 {
 	struct str host, port;
 
-	if (s.n == 0 || s.n > 230)
+	if (s.n == 0 || s.n > ID_MAX)
 		return false;
 	if (s.p[0] == '[')
 		return ipv6_ok(s);

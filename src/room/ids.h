@@ -13,6 +13,7 @@
 
 #define ID_MAX 255		/* bytes of any identifier, sigil and server included */
 
+/* At most 255 bytes; that it should be at most 230 is for who chooses one. */
 bool id_server_name_ok(struct str s);
 /* As accepted from others: any localpart without NUL, colon-separated, a valid server name, <= 255 bytes. */
 bool id_user_ok(struct str s);
