@@ -107,11 +107,41 @@ write_file(const char *path, struct str text)
 	return close(fd) == 0 && ok;
 }
 
+/* The name of the file is on disk only when its folder is. */
+static bool
+sync_folder(struct arena *a, const char *path)
+{
+	struct str name = str_c(path);
+	ptrdiff_t at = str_rfind(name, '/');
+	const char *folder = at < 0 ? "." : str_cz(a, str_sub(name, 0,
+	    (size_t)at + 1));
+	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool ok = fd >= 0 && fsync(fd) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
+/* Puts text at path, whole or not at all. */
+static bool
+replace_file(struct arena *a, const char *path, struct str text)
+{
+	const char *part = str_cz(a, str_fmt(a, "%s.part", path));
+	int why;
+
+	if (write_file(part, text) && rename(part, path) == 0)
+		return sync_folder(a, path);
+	why = errno;
+	(void)unlink(part);
+	errno = why;
+	return false;
+}
+
 bool
 sign_key_write(const char *path, const struct sign_key *k, struct err *e)
 {
 	struct arena *a = arena_new(1 << 16);
-	char *part = str_cz(a, str_fmt(a, "%s.part", path));
 	struct str version = str_from(k->id, strlen("ed25519:"));
 	char seed[SIGN_PUBLIC_BYTES * 2], line[KEY_FILE_MAX];
 	int n;
@@ -122,7 +152,7 @@ sign_key_write(const char *path, const struct sign_key *k, struct err *e)
 	n = snprintf(line, sizeof(line), "ed25519 " STR_FMT " %s\n",
 	    STR_ARG(version), seed);
 	ok = n > 0 && (size_t)n < sizeof(line) &&
-	    write_file(part, str_n(line, (size_t)n)) && rename(part, path) == 0;
+	    replace_file(a, path, str_n(line, (size_t)n));
 	if (!ok)
 		fail(e, M_UNKNOWN, "Cannot write the signing key %s: %s", path,
 		    strerror(errno));

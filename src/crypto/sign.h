@@ -22,7 +22,9 @@ void sign_key_new(struct arena *a, struct sign_key *k);
 void sign_key_wipe(struct sign_key *k);
 /*
  * Reads or writes the key file, a line "ed25519 VERSION BASE64SEED" as Synapse
- * has it; written with mode 0600, atomically. Reading a missing file: M_NOT_FOUND.
+ * has it; written with mode 0600, whole or not at all, and on disk when true
+ * comes back: who signs with a key that is lost can't be checked any more.
+ * Reading a missing file: M_NOT_FOUND.
  */
 bool sign_key_read(struct arena *a, const char *path, struct sign_key *k, struct err *e) MUST_CHECK;
 bool sign_key_write(const char *path, const struct sign_key *k, struct err *e) MUST_CHECK;

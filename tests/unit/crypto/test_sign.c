@@ -2,6 +2,7 @@
 /* Ed25519, signed JSON and the key file. spec: appendices, "Cryptographic Test Vectors". */
 #include "unit.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -275,6 +276,29 @@ test_file(void **state)
 	assert_int_equal(e.code, M_UNKNOWN);
 }
 
+/* A key that can't be put in its place leaves nothing behind; a name without a folder is here. */
+static void
+test_file_places(void **state)
+{
+	char *part = str_cz(a, str_fmt(a, "%s.part", dir));
+	struct sign_key one, back;
+	struct err e = { .code = M_OK };
+	char here[4096];
+
+	(void)state;
+	sign_key_new(a, &one);
+	assert_false(sign_key_write(dir, &one, &e));
+	assert_non_null(strstr(e.text, strerror(EISDIR)));
+	assert_int_equal(access(part, F_OK), -1);
+	assert_non_null(getcwd(here, sizeof(here)));
+	assert_int_equal(chdir(dir), 0);
+	assert_true(sign_key_write("here.key", &one, &e));
+	assert_true(sign_key_read(a, "here.key", &back, &e));
+	assert_true(str_eq(one.id, back.id));
+	assert_int_equal(unlink("here.key"), 0);
+	assert_int_equal(chdir(here), 0);
+}
+
 static const struct {
 	const char *what, *text;
 	bool ok;
@@ -335,6 +359,7 @@ main(void)
 		cmocka_unit_test(test_read_public),
 		cmocka_unit_test(test_new),
 		cmocka_unit_test(test_file),
+		cmocka_unit_test(test_file_places),
 		cmocka_unit_test(test_file_bad),
 		cmocka_unit_test(test_file_missing),
 	};
