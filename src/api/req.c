@@ -24,7 +24,7 @@ req_path(struct req *rq, const char *name)
 			return rq->path_param[at];
 		at += str_starts(part, S("{"));
 	} while (more);
-	assert(!"a path parameter that the row does not have");
+	assert(false && "a path parameter that the row does not have");
 	return (struct str){ NULL, 0 };
 }
 
