@@ -123,11 +123,11 @@ event_redact(struct arena *a, const struct room_version *v,
 	for (uint32_t i = 0; i < ev->n; i++) {
 		struct str key = ev->m[i].key;
 
-		if (str_eq(key, S("content")))
-			json_set(a, &out, key, redact_content(a, v->redaction,
-			    type, &ev->m[i].val));
-		else if (keeps_top(v->redaction, key))
-			json_set(a, &out, key, ev->m[i].val);
+		if (!keeps_top(v->redaction, key))
+			continue;
+		json_set(a, &out, key, str_eq(key, S("content")) ?
+		    redact_content(a, v->redaction, type, &ev->m[i].val) :
+		    ev->m[i].val);
 	}
 	return out;
 }

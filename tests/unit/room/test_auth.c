@@ -274,6 +274,16 @@ static const struct {
 	    "{\"membership\":\"join\","
 	    "\"join_authorised_via_users_server\":\"@m:d\"}" }, 7,
 	    CREATE "/ " LEVELS "/ " MEMBER "/@n:d " RULES "/ " },
+	{ "a join of another who is named too", { MEMBER, "@n:d", "@a:d",
+	    "{\"membership\":\"join\","
+	    "\"join_authorised_via_users_server\":\"@n:d\"}" }, 12,
+	    LEVELS "/ " MEMBER "/@a:d " MEMBER "/@n:d " RULES "/ " },
+	{ "a leave with a voucher", { MEMBER, "@n:d", "@n:d",
+	    "{\"membership\":\"leave\","
+	    "\"join_authorised_via_users_server\":\"@m:d\"}" }, 12,
+	    LEVELS "/ " MEMBER "/@n:d " },
+	{ "a knock before version 7", { MEMBER, "@n:d", "@n:d",
+	    IS("knock") }, 6, CREATE "/ " LEVELS "/ " MEMBER "/@n:d " },
 	{ "vouching for oneself", { MEMBER, "@n:d", "@n:d",
 	    "{\"membership\":\"join\","
 	    "\"join_authorised_via_users_server\":\"@n:d\"}" }, 12,
@@ -344,6 +354,39 @@ test_auth_events(void **state)
 		}
 }
 
+/* The same for a kick of @k:d by @m:d, which needs both memberships. */
+static const struct {
+	const char *what;
+	int at[4];
+	bool ok;
+} kicks[] = {
+	{ "levels and both memberships", { 1, 5, 10, -1 }, true },
+	{ "the target's alone", { 10, -1 }, true },
+	{ "a third user's as well", { 1, 5, 7, -1 }, false },
+	{ "the target's twice", { 10, 10, -1 }, false },
+	{ "join rules, which a leave does not need", { 2, 10, -1 }, false },
+};
+
+static void
+test_auth_events_member(void **state)
+{
+	static const struct fact f = { MEMBER, "@k:d", "@m:d", IS("leave") };
+
+	(void)state;
+	for (size_t i = 0; i < LEN(kicks); i++) {
+		const struct event *auth[4];
+		struct err e = { .code = M_OK };
+		size_t n = 0;
+
+		for (; kicks[i].at[n] >= 0; n++)
+			auth[n] = event_of(version_n(12),
+			    &base_state[kicks[i].at[n]]);
+		if (auth_events_ok(a, event_of(version_n(12), &f), auth, n,
+		    &e) != kicks[i].ok)
+			fail_msg("%s", kicks[i].what);
+	}
+}
+
 static void
 test_auth_events_odd(void **state)
 {
@@ -377,6 +420,7 @@ main(void)
 		cmocka_unit_test(test_rooms),
 		cmocka_unit_test(test_places),
 		cmocka_unit_test(test_auth_events),
+		cmocka_unit_test(test_auth_events_member),
 		cmocka_unit_test(test_auth_events_odd),
 	};
 

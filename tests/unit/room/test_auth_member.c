@@ -181,6 +181,8 @@ static const struct auth_case knocks[] = {
 	    ME("@n:d", "knock"), NEVER },
 	{ "for another", { JOINABLE("knock") }, BY("@a:d", "@n:d", "knock"),
 	    NEVER },
+	{ "for another, by one who could knock", { JOINABLE("knock") },
+	    BY("@l:d", "@n:d", "knock"), NEVER },
 	{ "by a member", { JOINABLE("knock") }, ME("@j:d", "knock"), NEVER },
 	{ "by one who is invited", { JOINABLE("knock") }, ME("@i:d", "knock"),
 	    NEVER },
@@ -233,27 +235,33 @@ test_knocks(void **state)
 
 /* The creator's first join: right after the create event, before any rule. */
 static const struct {
-	const char *what, *user, *create;
+	const char *what, *user, *sender, *create;
 	struct str prev[2];
 	size_t nprev;
 	int from, until;
 } firsts[] = {
-	{ "the creator after the create event", "@c:d",
+	{ "the creator after the create event", "@c:d", "@c:d",
 	    "{\"creator\":\"@c:d\"}", { S_INIT("$create:d") }, 1, ALWAYS },
-	{ "somebody else", "@n:d", "{\"creator\":\"@c:d\"}",
+	{ "somebody else", "@n:d", "@n:d", "{\"creator\":\"@c:d\"}",
 	    { S_INIT("$create:d") }, 1, NEVER },
-	{ "after another event", "@c:d", "{\"creator\":\"@c:d\"}",
+	{ "after another event", "@c:d", "@c:d", "{\"creator\":\"@c:d\"}",
 	    { S_INIT("$other:d") }, 1, NEVER },
-	{ "after two events", "@c:d", "{\"creator\":\"@c:d\"}",
+	{ "after two events", "@c:d", "@c:d", "{\"creator\":\"@c:d\"}",
 	    { S_INIT("$create:d"), S_INIT("$other:d") }, 2, NEVER },
-	{ "after none", "@c:d", "{\"creator\":\"@c:d\"}", { { 0 } }, 0, NEVER },
-	{ "the sender when another is named", "@c:d",
+	{ "after none", "@c:d", "@c:d", "{\"creator\":\"@c:d\"}",
+	    { { 0 } }, 0, NEVER },
+	{ "the sender when another is named", "@c:d", "@c:d",
 	    "{\"creator\":\"@n:d\"}", { S_INIT("$create:d") }, 1, 11, 12 },
-	{ "the user named when another sent it", "@n:d",
+	{ "the user named when another sent it", "@n:d", "@n:d",
 	    "{\"creator\":\"@n:d\"}", { S_INIT("$create:d") }, 1, 1, 10 },
-	{ "an additional creator", "@n:d", "{\"creator\":\"@c:d\","
+	{ "an additional creator", "@n:d", "@n:d", "{\"creator\":\"@c:d\","
 	    "\"additional_creators\":[\"@n:d\"]}", { S_INIT("$create:d") }, 1,
 	    NEVER },
+	/* The rule asks for the state_key alone. */
+	{ "the creator, sent by another", "@c:d", "@n:d",
+	    "{\"creator\":\"@c:d\"}", { S_INIT("$create:d") }, 1, ALWAYS },
+	{ "another, sent by the creator", "@n:d", "@c:d",
+	    "{\"creator\":\"@c:d\"}", { S_INIT("$create:d") }, 1, NEVER },
 };
 
 static void
@@ -263,7 +271,7 @@ test_first_join(void **state)
 	for (size_t i = 0; i < LEN(firsts); i++)
 		for (int v = 1; v <= 12; v++) {
 			struct fact f = { MEMBER, firsts[i].user,
-			    firsts[i].user, IS("join") };
+			    firsts[i].sender, IS("join") };
 			struct fact over[OVER_MAX] = {
 				{ CREATE, "", "@c:d", firsts[i].create },
 				{ MEMBER, "@c:d", "@c:d", NULL } };
@@ -336,6 +344,11 @@ offer_of(const char *public_key, const char *const *more, size_t n)
 	return str_cz(a, buf_view(&b));
 }
 
+/* No key at all, or one that is too short or too long. */
+static const char *const bad_keys[] = { "", "A", "!", "AAAA",
+    "XGX0JRS2Af3be3knz2fBiRbApjm2Dh61gXDJA8kcJA",
+    "XGX0JRS2Af3be3knz2fBiRbApjm2Dh61gXDJA8kcJNIAA" };
+
 static void
 test_third_party(void **state)
 {
@@ -364,6 +377,10 @@ test_third_party(void **state)
 	assert_false(invite_with(good, offer_of(b64(B64_STD, &other, ""), NULL,
 	    0), "@j:d", "@n:d"));
 	assert_false(invite_with(good, "{}", "@j:d", "@n:d"));
+	for (size_t i = 0; i < LEN(bad_keys); i++)
+		if (invite_with(good, offer_of(bad_keys[i], bad_keys,
+		    LEN(bad_keys)), "@j:d", "@n:d"))
+			fail_msg("the key \"%s\"", bad_keys[i]);
 	assert_false(invite_with(good, NULL, "@j:d", "@n:d"));
 	assert_false(invite_with(good, one, "@m:d", "@n:d"));
 	assert_false(invite_with(good, one, "@j:d", "@o:d"));

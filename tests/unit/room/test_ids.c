@@ -76,6 +76,10 @@ test_server_name(void **state)
 	each(servers, LEN(servers), id_server_name_ok);
 	/* 230 is only advice: an identifier's own limit is what counts. */
 	assert_true(id_server_name_ok(padded("", ID_MAX, "")));
+	assert_true(id_server_name_ok(S("[1111:2222:3333:4444:5555:6666:"
+	    "111.222.333.444]:1")));
+	assert_false(id_server_name_ok(S("[1111:2222:3333:4444:5555:6666:"
+	    "111.222.333.4444]:1")));
 	assert_false(id_server_name_ok(padded("", ID_MAX + 1, "")));
 }
 
@@ -126,7 +130,7 @@ static const struct id_case devices[] = {
 };
 
 static const struct id_case opaques[] = {
-	YES("aZ09._~=-"), NO(""), NO("a/b"), NO("a b"), NO("a\0"), NO("%"),
+	YES("aZ09._~=-"), YES("a"), NO(""), NO("a/b"), NO("a b"), NO("a\0"), NO("%"),
 };
 
 static void
@@ -242,6 +246,9 @@ static const struct {
 	    "1.2.3.4", true },
 	{ "IPv4 literals are refused", "{\"allow\":[\"*\"],"
 	    "\"allow_ip_literals\":false}", "1.2.3.4:80", false },
+	{ "IPv4 literals of the first digit and the last",
+	    "{\"allow\":[\"*\"],\"allow_ip_literals\":false}", "10.0.9.19",
+	    false },
 	{ "IPv6 literals are refused", "{\"allow\":[\"*\"],"
 	    "\"allow_ip_literals\":false}", "[::1]", false },
 	{ "a name of digits is no IP literal", "{\"allow\":[\"*\"],"

@@ -112,6 +112,27 @@ test_level(void **state)
 	assert_false(power_level(version_n(5), NULL, &(int64_t){ 0 }));
 }
 
+/* A float can be written with as many digits as an event has room for. */
+static void
+test_long_floats(void **state)
+{
+	struct buf b;
+	struct json v;
+	int64_t l = 0;
+
+	(void)state;
+	buf_init(&b, a, SIZE_MAX);
+	buf_c(&b, "50.");
+	while (b.n < 400)
+		buf_char(&b, '3');
+	v = parse(str_dup(a, buf_view(&b)));
+	assert_true(power_level(version_n(5), &v, &l));
+	assert_int_equal(l, 50);
+	buf_char(&b, '3');
+	v = parse(buf_view(&b));
+	assert_false(power_level(version_n(5), &v, &l));
+}
+
 static struct event
 event_with(int version, const char *sender, const char *content)
 {
@@ -276,6 +297,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_level),
+		cmocka_unit_test(test_long_floats),
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_given),
 		cmocka_unit_test(test_strings),
