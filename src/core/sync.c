@@ -241,13 +241,47 @@ sync_joined(struct ctx *c, const struct sync_ask *ask,
 	return delta(c, ask, high, out);
 }
 
+/* The user's own member event at the end of the timeline, if it is not there. */
+static bool
+add_own(struct ctx *c, const struct user_membership *m, struct sync_room *out)
+{
+	const struct sev **ev = arena_array(c->a, const struct sev *,
+	    out->nev + 1);
+	const struct sev *own;
+
+	if (!event_by_nid(c, m->event, &own))
+		return false;
+	for (size_t i = 0; i < out->nev; i++) {
+		ev[i] = out->ev[i];
+		if (ev[i]->nid == m->event)
+			return true;
+	}
+	if (own != NULL)
+		ev[out->nev++] = own;
+	out->ev = ev;
+	return true;
+}
+
+/*
+ * "leave" and "ban" also stand for an invitation refused, a knock withdrawn and
+ * what was done after somebody had left: the room is shown as far as the user
+ * was in it, and of what came later only what became of them.
+ */
 bool
 sync_left(struct ctx *c, const struct sync_ask *ask,
     const struct user_membership *m, struct sync_room *out)
 {
+	const struct sev *left, *joined;
+
 	*out = (struct sync_room){ .whole = ask->since == 0 };
-	return room_open_nid(c, m->room, &out->r) &&
-	    delta(c, ask, m->seq, out);
+	if (!room_open_nid(c, m->room, &out->r) ||
+	    !room_departure(c, out->r, ask->user, &left, &joined))
+		return false;
+	out->prev_seq = m->seq - 1;
+	if (left != NULL && left->pos > ask->since &&
+	    !delta(c, ask, left->seq, out))
+		return false;
+	return add_own(c, m, out);
 }
 
 bool

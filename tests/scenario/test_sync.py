@@ -44,6 +44,37 @@ def test_invitations_joins_and_leaves_come_in_their_sections(alice, bob):
     assert room not in bob.sync()["rooms"]["leave"]
 
 
+def leave_section(user, room, since=None):
+    """What a sync that asks for rooms left shows of one: (types of state, events of the timeline)."""
+    got = user.sync(since, filter='{"room":{"include_leave":true,"timeline":{"limit":1}}}')["rooms"]["leave"][room]
+    return [e["type"] for e in got["state"]["events"]], got["timeline"]["events"]
+
+
+def test_a_room_never_joined_shows_nothing_once_its_knock_is_withdrawn(alice, bob):
+    room = alice.create(initial_state=[{"type": "m.room.join_rules", "state_key": "", "content": {"join_rule": "knock"}}])
+    alice.state(room, "org.example.secret", {"plan": "x"})
+    since = bob.sync()["next_batch"]
+    bob.ok("POST", f"/knock/{quote(room)}", {})
+    alice.state(room, "org.example.later", {"plan": "y"})
+    bob.ok("POST", f"/rooms/{quote(room)}/leave", {})
+    for start in (None, since):
+        state, timeline = leave_section(bob, room, start)
+        assert state == []
+        assert [(e["type"], e["state_key"], e["content"]["membership"]) for e in timeline] == [("m.room.member", bob.id, "leave")]
+
+
+def test_a_ban_after_leaving_shows_only_itself(alice, bob):
+    room = alice.create(invite=[bob.id])
+    bob.join(room)
+    bob.ok("POST", f"/rooms/{quote(room)}/leave", {})
+    since = bob.sync()["next_batch"]
+    alice.state(room, "org.example.later", {"plan": "z"})
+    alice.ok("POST", f"/rooms/{quote(room)}/ban", {"user_id": bob.id})
+    state, timeline = leave_section(bob, room, since)
+    assert state == []
+    assert [e["content"]["membership"] for e in timeline] == ["ban"]
+
+
 def test_a_limited_timeline_brings_the_state_of_the_gap(alice, bob):
     room = alice.create(invite=[bob.id])
     bob.join(room)
