@@ -11,16 +11,21 @@
 #define BUNDLE_MAX 200
 #define THREAD_MAX 1000		/* events of a thread that are counted */
 
-/* The client form, whole, of an event inside of an aggregation. */
+/* The client form, whole, of an event inside of an aggregation; relations: its own, or empty. */
 static void
 write_whole(struct jsonw *w, const char *key, struct room *r,
-    const struct sev *ev)
+    const struct sev *ev, struct str relations)
 {
 	jsonw_splice(w, key);
 	buf_str(w->b, ev->client);
 	buf_c(w->b, ",\"room_id\":");
 	json_write_str(w->b, room_id(r));
-	buf_c(w->b, ",\"unsigned\":{}}");
+	buf_c(w->b, ",\"unsigned\":{");
+	if (relations.n > 0) {
+		buf_c(w->b, "\"m.relations\":");
+		buf_str(w->b, relations);
+	}
+	buf_c(w->b, "}}");
 }
 
 /* Keeps of the events those that the reader may see. */
@@ -81,24 +86,30 @@ related(struct ctx *c, struct room *r, const struct sev *ev,
 	return events_by_nid(c, nids, *n, out, n) && keep_seen(c, r, *out, n);
 }
 
+static bool bundle(struct ctx *c, struct room *r, const struct sev *ev,
+    bool threads, struct str *out);
+
 static bool
 write_thread(struct ctx *c, struct room *r, const struct sev *ev,
     struct jsonw *w)
 {
 	bool mine = str_eq(ev->ev.sender, c->who.user);
 	const struct sev **in;
+	struct str relations;
 	size_t n;
 
 	if (!related(c, r, ev, S("m.thread"), true, THREAD_MAX, &in, &n))
 		return false;
 	if (n == 0)
 		return true;
+	if (!bundle(c, r, in[0], false, &relations))
+		return false;
 	for (size_t i = 0; i < n; i++)
 		mine = mine || str_eq(in[i]->ev.sender, c->who.user);
 	jsonw_obj(w, "m.thread");
 	jsonw_int(w, "count", (int64_t)n);
 	jsonw_bool(w, "current_user_participated", mine);
-	write_whole(w, "latest_event", r, in[0]);
+	write_whole(w, "latest_event", r, in[0], relations);
 	jsonw_obj_end(w);
 	return true;
 }
@@ -126,8 +137,9 @@ write_references(struct ctx *c, struct room *r, const struct sev *ev,
 	return true;
 }
 
-bool
-history_bundle(struct ctx *c, struct room *r, const struct sev *ev,
+/* threads: also of the thread that it begins; what is in a thread begins none. */
+static bool
+bundle(struct ctx *c, struct room *r, const struct sev *ev, bool threads,
     struct str *out)
 {
 	const struct sev *edit;
@@ -144,11 +156,19 @@ history_bundle(struct ctx *c, struct room *r, const struct sev *ev,
 	if (!find_edit(c, r, ev, &edit))
 		return false;
 	if (edit != NULL)
-		write_whole(&w, "m.replace", r, edit);
-	if (!write_thread(c, r, ev, &w) || !write_references(c, r, ev, &w))
+		write_whole(&w, "m.replace", r, edit, S(""));
+	if ((threads && !write_thread(c, r, ev, &w)) ||
+	    !write_references(c, r, ev, &w))
 		return false;
 	jsonw_obj_end(&w);
 	if (b.n > 2 && !b.over)
 		*out = buf_view(&b);
 	return true;
+}
+
+bool
+history_bundle(struct ctx *c, struct room *r, const struct sev *ev,
+    struct str *out)
+{
+	return bundle(c, r, ev, true, out);
 }

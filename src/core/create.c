@@ -10,6 +10,7 @@
 #include "base/conf.h"
 #include "core/alias.h"
 #include "core/member.h"
+#include "core/upgrade.h"
 #include "core/send_batch.h"
 #include "room/ids.h"
 
@@ -172,7 +173,8 @@ add_power(struct making *m)
 	    i < cr->power_override->n; i++)
 		json_set(m->c->a, &levels, cr->power_override->m[i].key,
 		    cr->power_override->m[i].val);
-	return add(m, S("m.room.power_levels"), S(""), levels);
+	return power_client_ok(&m->b.p[0].ev, &levels, &m->c->err) &&
+	    add(m, S("m.room.power_levels"), S(""), levels);
 }
 
 /* Is that place among the initial state that the client gave? */
@@ -186,6 +188,20 @@ is_given(const struct making *m, struct str type)
 		    json_str(&list->at[i], S("state_key")).n == 0)
 			return true;
 	return false;
+}
+
+/* The state of the room that this one replaces, as upgrade.c chose it. */
+static bool
+add_copied(struct making *m)
+{
+	const struct json *list = m->cr->copied;
+
+	for (uint32_t i = 0; i < list->n; i++)
+		if (!add(m, json_str(&list->at[i], S("type")),
+		    json_str(&list->at[i], S("state_key")),
+		    *json_get_obj(&list->at[i], S("content"))))
+			return false;
+	return true;
 }
 
 static bool
@@ -281,8 +297,11 @@ add_invites(struct making *m)
 static bool
 build(struct making *m)
 {
-	return add_create(m) && add_creator_join(m) && add_power(m) &&
-	    (m->cr->alias.n == 0 || add_text(m, S("m.room.canonical_alias"),
+	if (!add_create(m) || !add_creator_join(m))
+		return false;
+	if (m->cr->copied != NULL)
+		return add_copied(m);
+	return add_power(m) && (m->cr->alias.n == 0 || add_text(m, S("m.room.canonical_alias"),
 	    S("alias"), m->cr->alias)) &&
 	    add_preset(m) && add_initial(m) && add_names(m) && add_invites(m);
 }
@@ -340,5 +359,8 @@ room_create(struct ctx *c, const struct create *cr, struct room **out)
 	    persist_events(c, m.r, m.b.p, m.b.n, &also);
 	room_unref(blank);
 	room_unref(m.r);		/* the cache has its own */
-	return ok && room_open(c, m.b.p[0].ev.room, out);
+	if (!ok || !room_open(c, m.b.p[0].ev.room, out))
+		return false;
+	upgrade_carry_over(c, *out);
+	return true;
 }

@@ -19,6 +19,8 @@ struct create {
 	const struct json *power_override;	/* or NULL */
 	const struct str *invite;
 	size_t ninvite;
+	const struct json *copied;	/* array of { type, state_key, content }: all that follows the creator's join, instead of what
+					   preset, name and so on would give; or NULL */
 };
 
 /*

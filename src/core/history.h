@@ -35,6 +35,25 @@ bool history_senders(struct ctx *c, struct room *r, const struct sev *const *ev,
 /* The room's state as the actor may see it: now, or as it was when the actor left. */
 bool history_state(struct ctx *c, struct room *r, const struct sev *const **out, size_t *n) MUST_CHECK;
 
+struct relation_ask {
+	struct str parent;		/* event id */
+	struct str rel_type, type;	/* empty: any */
+	int64_t from, to;		/* places */
+	bool has_from, has_to, back;
+	bool recurse;			/* also what relates to what relates to it, RELATION_DEPTH deep */
+	size_t limit;
+};
+/* A page of what relates to an event, those that the actor may see. */
+bool history_relations(struct ctx *c, struct room *r, const struct relation_ask *ask, struct history_page *out) MUST_CHECK;
+
+struct thread_ask {
+	int64_t from;			/* place: threads whose newest event is not after it */
+	bool participated;		/* only those that the actor has written in */
+	size_t limit;
+};
+/* Roots of threads, the thread with the newest event first. */
+bool history_threads(struct ctx *c, struct room *r, const struct thread_ask *ask, struct history_page *out) MUST_CHECK;
+
 /* "m.relations" of an event as JSON text, empty when there is nothing. spec: "Server-side aggregation" */
 bool history_bundle(struct ctx *c, struct room *r, const struct sev *ev, struct str *out) MUST_CHECK;
 

@@ -4,6 +4,7 @@
 
 #include "base/conf.h"
 #include "core/room_impl.h"
+#include "core/upgrade.h"
 #include "store/q_profile.h"
 
 static bool
@@ -133,8 +134,11 @@ member_join(struct ctx *c, struct room *r, struct str reason,
 		if (json_get(&content, extra->m[i].key) == NULL)
 			json_set(c->a, &content, extra->m[i].key,
 			    extra->m[i].val);
-	return vouch(c, r, &content) &&
-	    send_member(c, r, c->who.user, content, reason);
+	if (!vouch(c, r, &content) ||
+	    !send_member(c, r, c->who.user, content, reason))
+		return false;
+	upgrade_carry_over(c, r);
+	return true;
 }
 
 bool

@@ -111,17 +111,42 @@ prev_ids(struct batch *b, struct draft *d)
 		d->depth = EVENT_DEPTH_MAX;
 }
 
+/* A thread begins at an event that relates to none. */
 static bool
-check_annotation(struct batch *b, const struct send *s, struct str sender)
+check_thread(struct ctx *c, struct str root_id)
+{
+	const struct sev *root;
+	const struct json *rel;
+
+	if (!event_find(c, root_id, &root))
+		return false;
+	if (root == NULL)
+		return true;
+	rel = json_get_obj(root->ev.content, S("m.relates_to"));
+	if (json_str(rel, S("rel_type")).n == 0)
+		return true;
+	fail(&c->err, M_UNKNOWN, "A thread cannot begin at an event that "
+	    "relates to another");
+	c->err.status = 400;
+	return false;
+}
+
+/* What an event may relate to, as far as its own server sees to it. */
+static bool
+check_relation(struct batch *b, const struct send *s, struct str sender)
 {
 	const struct json *rel = json_get_obj(&s->content, S("m.relates_to"));
 	struct relation_row row = { .type = s->type, .sender = sender };
+	struct str rel_type = json_str(rel, S("rel_type"));
 	bool exists;
 
-	if (!str_eq(json_str(rel, S("rel_type")), S("m.annotation")) ||
-	    s->is_state)
-		return true;
 	row.parent = json_str(rel, S("event_id"));
+	if (s->is_state)
+		return true;
+	if (str_eq(rel_type, S("m.thread")))
+		return check_thread(b->c, row.parent);
+	if (!str_eq(rel_type, S("m.annotation")))
+		return true;
 	row.key = str_utf8_clip(json_str(rel, S("key")), ID_MAX);
 	if (!annotation_exists(b->c->db, &row, &exists, &b->c->err))
 		return false;
@@ -180,7 +205,7 @@ batch_add(struct batch *b, const struct send *s)
 	if (b->v->event_ids == EVENT_ID_GIVEN)
 		d.random_id = random_text(c->a, 24);
 	prev_ids(b, &d);
-	if (!auth_ids(b, &d) || !check_annotation(b, s, d.sender))
+	if (!auth_ids(b, &d) || !check_relation(b, s, d.sender))
 		return false;
 	*p = (struct pending){ .txn_place = s->txn_place,
 	    .txn_id = s->txn_id };

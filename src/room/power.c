@@ -186,3 +186,21 @@ power_may_send(const struct power *p, struct str user, struct str type,
 {
 	return power_of(p, user) >= power_needed(p, type, is_state);
 }
+
+bool
+power_client_ok(const struct event *create, const struct json *content,
+    struct err *e)
+{
+	const struct json *users = json_get_obj(content, S("users"));
+	struct power p;
+
+	power_init(&p, create, NULL);
+	if (!p.v->creators_have_infinite_power)
+		return true;
+	for (uint32_t i = 0; users != NULL && i < users->n; i++)
+		if (power_is_creator(&p, users->m[i].key))
+			return fail(e, M_INVALID_PARAM, STR_FMT " is a creator "
+			    "of the room and has no entry in users",
+			    STR_ARG(users->m[i].key));
+	return true;
+}

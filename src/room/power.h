@@ -32,5 +32,10 @@ bool power_may_send(const struct power *p, struct str user, struct str type, boo
  */
 bool power_level(const struct room_version *v, const struct json *x, int64_t *out);
 bool power_is_creator(const struct power *p, struct str user);	/* sender, content.creator (v1-10), additional_creators (v12) */
+/*
+ * Is the content one that a client may set? From version 12 on creators have no
+ * entry in users, having more than any. errors M_INVALID_PARAM 400
+ */
+bool power_client_ok(const struct event *create, const struct json *content, struct err *e) MUST_CHECK;
 
 #endif

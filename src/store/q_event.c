@@ -98,6 +98,38 @@ static const struct query rel_forward = {
 	    " AND seq > $4 AND seq < $5 AND room = $7"
 	    " ORDER BY seq LIMIT $6",
 };
+#define TREE \
+	"WITH RECURSIVE tree (event, event_id, step) AS (" \
+	" SELECT r.event, e.event_id, 1 FROM relation r" \
+	" JOIN event e ON e.nid = r.event WHERE r.parent = $1 AND r.room = $7" \
+	" UNION ALL SELECT r.event, e.event_id, t.step + 1 FROM tree t" \
+	" JOIN relation r ON r.parent = t.event_id AND r.room = $7" \
+	" JOIN event e ON e.nid = r.event WHERE t.step < $8)" \
+	" SELECT r.event, r.room, r.seq, r.parent, r.rel_type, r.type," \
+	" r.sender, r.key FROM tree t JOIN relation r ON r.event = t.event" \
+	" WHERE ($2 = '' OR r.rel_type = $2) AND ($3 = '' OR r.type = $3)" \
+	" AND r.seq > $4 AND r.seq < $5 "
+static const struct query tree_back = {
+	.name = "relation.tree_back",
+	.sql = TREE "ORDER BY r.seq DESC LIMIT $6",
+};
+static const struct query tree_forward = {
+	.name = "relation.tree_forward",
+	.sql = TREE "ORDER BY r.seq LIMIT $6",
+};
+static const struct query threads = {
+	.name = "relation.threads",
+	.sql = "SELECT e.nid, r.room, r.seq, r.parent FROM relation r"
+	    " JOIN event e ON e.event_id = r.parent"
+	    " WHERE r.room = $1 AND r.rel_type = 'm.thread' AND r.seq <= $2"
+	    " AND NOT EXISTS (SELECT 1 FROM relation x WHERE"
+	    " x.parent = r.parent AND x.rel_type = 'm.thread'"
+	    " AND x.seq > r.seq AND x.room = r.room)"
+	    " AND ($3 = '' OR e.sender = $3 OR EXISTS (SELECT 1"
+	    " FROM relation m WHERE m.parent = r.parent"
+	    " AND m.rel_type = 'm.thread' AND m.sender = $3"
+	    " AND m.room = r.room)) ORDER BY r.seq DESC LIMIT $4",
+};
 static const struct query rel_edits = {
 	.name = "relation.edits",
 	.sql = "SELECT event FROM relation WHERE parent = $1"
@@ -118,7 +150,7 @@ static const struct query txn_add = {
 QUERIES(q_event, &insert, &by_id, &by_nid, &range_back, &range_forward,
     &pos_at, &last, &redact, &flag, &in_room, &places, &near_after,
     &near_before, &rel_insert, &rel_delete, &rel_annotation, &rel_back,
-    &rel_forward, &rel_edits, &txn_find, &txn_add)
+    &rel_forward, &tree_back, &tree_forward, &threads, &rel_edits, &txn_find, &txn_add)
 
 static struct val
 v_root(const struct state_root *r)
@@ -339,26 +371,70 @@ annotation_exists(struct db *db, const struct relation_row *x, bool *exists,
 	    v_str(x->sender), v_str(x->key)), take_int, &one, exists, e);
 }
 
+static bool
+read_relations(struct rows *r, struct arena *a, size_t max,
+    struct relation_row **out, size_t *n, struct err *e)
+{
+	struct relation_row *at = arena_array(a, struct relation_row, max);
+	size_t count = 0;
+
+	while (count < max && db_next(r))
+		at[count++] = (struct relation_row){
+			.event = db_int(r, 0), .room = db_int(r, 1),
+			.seq = db_int(r, 2), .parent = db_str(r, 3, a),
+			.rel_type = db_str(r, 4, a), .type = db_str(r, 5, a),
+			.sender = db_str(r, 6, a), .key = db_str(r, 7, a),
+		};
+	*out = at;
+	*n = count;
+	return db_done(r, e);
+}
+
 bool
 relation_list(struct db *db, struct arena *a, int64_t room, struct str parent,
     struct str rel_type, struct str type, int64_t after, int64_t before,
     bool back, size_t max, struct relation_row **out, size_t *n,
     struct err *e)
 {
+	struct rows r;
+
+	return db_query(db, back ? &rel_back : &rel_forward, V(v_str(parent),
+	    v_str(rel_type), v_str(type), v_int(after), v_int(before),
+	    v_int((int64_t)max), v_int(room)), &r, e) &&
+	    read_relations(&r, a, max, out, n, e);
+}
+
+bool
+relation_tree(struct db *db, struct arena *a, int64_t room, struct str parent,
+    struct str rel_type, struct str type, int64_t after, int64_t before,
+    bool back, size_t max, struct relation_row **out, size_t *n,
+    struct err *e)
+{
+	struct rows r;
+
+	return db_query(db, back ? &tree_back : &tree_forward,
+	    V(v_str(parent), v_str(rel_type), v_str(type), v_int(after),
+	    v_int(before), v_int((int64_t)max), v_int(room),
+	    v_int(RELATION_DEPTH)), &r, e) &&
+	    read_relations(&r, a, max, out, n, e);
+}
+
+bool
+thread_list(struct db *db, struct arena *a, int64_t room, struct str who,
+    int64_t from, size_t max, struct relation_row **out, size_t *n,
+    struct err *e)
+{
 	struct relation_row *at = arena_array(a, struct relation_row, max);
 	struct rows r;
 	size_t count = 0;
 
-	if (!db_query(db, back ? &rel_back : &rel_forward, V(v_str(parent),
-	    v_str(rel_type), v_str(type), v_int(after), v_int(before),
-	    v_int((int64_t)max), v_int(room)), &r, e))
+	if (!db_query(db, &threads, V(v_int(room), v_int(from), v_str(who),
+	    v_int((int64_t)max)), &r, e))
 		return false;
 	while (count < max && db_next(&r))
 		at[count++] = (struct relation_row){
 			.event = db_int(&r, 0), .room = db_int(&r, 1),
 			.seq = db_int(&r, 2), .parent = db_str(&r, 3, a),
-			.rel_type = db_str(&r, 4, a), .type = db_str(&r, 5, a),
-			.sender = db_str(&r, 6, a), .key = db_str(&r, 7, a),
 		};
 	*out = at;
 	*n = count;

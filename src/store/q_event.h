@@ -55,6 +55,18 @@ bool annotation_exists(struct db *db, const struct relation_row *x, bool *exists
 bool relation_list(struct db *db, struct arena *a, int64_t room, struct str parent, struct str rel_type, struct str type,
     int64_t after, int64_t before, bool back, size_t max, struct relation_row **out, size_t *n, struct err *e) MUST_CHECK;
 
+/* The same, with what relates to those, RELATION_DEPTH steps from the parent at most. */
+#define RELATION_DEPTH 3
+bool relation_tree(struct db *db, struct arena *a, int64_t room, struct str parent, struct str rel_type, struct str type,
+    int64_t after, int64_t before, bool back, size_t max, struct relation_row **out, size_t *n, struct err *e) MUST_CHECK;
+/*
+ * Threads of a room whose newest event has a seq of at most `from`, newest
+ * first: event is the root's nid, parent its id, seq that of the newest event.
+ * who: only those that this user has written in; empty: all.
+ */
+bool thread_list(struct db *db, struct arena *a, int64_t room, struct str who, int64_t from, size_t max,
+    struct relation_row **out, size_t *n, struct err *e) MUST_CHECK;
+
 /* The newest edits of parent by its sender and of its type, in its room: those of others are none. */
 #define RELATION_EDITS_MAX 20
 bool relation_edits(struct db *db, const struct relation_row *of, int64_t events[RELATION_EDITS_MAX], size_t *n, struct err *e) MUST_CHECK;

@@ -77,10 +77,19 @@ static const struct query alias_of = {
 	.sql = "SELECT alias FROM room_alias WHERE room = $1 ORDER BY alias"
 	    " LIMIT 1000",
 };
+static const struct query alias_move = {
+	.name = "room_alias.move",
+	.sql = "UPDATE room_alias SET room = $2 WHERE room = $1",
+};
+static const struct query publish_move = {
+	.name = "room.publish_move",
+	.sql = "UPDATE room SET published = 1 WHERE nid = $2 AND EXISTS"
+	    " (SELECT 1 FROM room o WHERE o.nid = $1 AND o.published = 1)",
+};
 
 QUERIES(q_room, &find, &find_nid, &insert, &head, &publish, &published,
     &state_list, &state_put, &members, &member_set, &forget, &alias_get,
-    &alias_add, &alias_del, &alias_of)
+    &alias_add, &alias_del, &alias_of, &alias_move, &publish_move)
 
 struct take {
 	struct arena *a;
@@ -299,4 +308,12 @@ aliases_of_room(struct db *db, struct arena *a, int64_t room,
 	*out = at;
 	*n = count;
 	return db_done(&r, e);
+}
+
+bool
+room_row_move_names(struct db *db, int64_t from, int64_t to, struct err *e)
+{
+	return db_exec(db, &alias_move, V(v_int(from), v_int(to)), e) &&
+	    db_exec(db, &publish_move, V(v_int(from), v_int(to)), e) &&
+	    room_row_publish(db, from, false, e);
 }

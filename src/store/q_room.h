@@ -48,5 +48,7 @@ bool alias_find(struct db *db, struct arena *a, struct str alias, struct alias_r
 bool alias_insert(struct db *db, const struct alias_row *x, int64_t now_ms, bool *fresh, struct err *e) MUST_CHECK;
 bool alias_delete(struct db *db, struct str alias, struct err *e) MUST_CHECK;
 bool aliases_of_room(struct db *db, struct arena *a, int64_t room, struct str **out, size_t *n, struct err *e) MUST_CHECK;
+/* Gives one room's aliases and its place in the directory to another. */
+bool room_row_move_names(struct db *db, int64_t from, int64_t to, struct err *e) MUST_CHECK;
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* Sending events, state, redactions; typing. spec: client-server, "Sending events to a room". */
+#include "api/client/room_req.h"
 #include "api/res.h"
 #include "core/alias.h"
 #include "core/send.h"
@@ -7,22 +8,6 @@
 #include "room/ids.h"
 
 #define TXN_MAX 255
-
-static bool
-path_room(struct req *rq, struct room **r)
-{
-	struct str id;
-
-	if (!req_path_room(rq, "roomId", &id))
-		return false;
-	if (room_open(&rq->ctx, id, r))
-		return true;
-	if (rq->ctx.err.code == M_NOT_FOUND) {
-		err_clear(&rq->ctx.err);
-		fail(&rq->ctx.err, M_FORBIDDEN, "You are not in this room");
-	}
-	return false;
-}
 
 static bool
 path_txn(struct req *rq, struct send *s, struct str what)
@@ -57,7 +42,7 @@ send_put(struct req *rq)
 		s.content = json_copy(rq->ctx.a, &rq->body);
 		json_del(&s.content, S("redacts"));
 	}
-	return path_txn(rq, &s, s.type) && path_room(rq, &r) &&
+	return path_txn(rq, &s, s.type) && req_room(rq, &r) &&
 	    send_event(&rq->ctx, r, &s, &ev) && reply_id(rq, ev);
 }
 
@@ -67,9 +52,14 @@ check_state(struct req *rq, struct room *r, const struct send *s)
 {
 	const struct sev *old;
 
-	if (str_eq(s->type, S("m.room.create")))
-		return fail(&rq->ctx.err, M_FORBIDDEN,
-		    "A room has one create event");
+	if (str_eq(s->type, S("m.room.create"))) {
+		fail(&rq->ctx.err, M_BAD_STATE, "A room has one create event");
+		rq->ctx.err.status = 400;
+		return false;
+	}
+	if (str_eq(s->type, S("m.room.power_levels")) && s->state_key.n == 0)
+		return power_client_ok(room_create_event(r), &s->content,
+		    &rq->ctx.err);
 	if (!str_eq(s->type, S("m.room.canonical_alias")) ||
 	    s->state_key.n > 0)
 		return true;
@@ -86,7 +76,7 @@ put_state(struct req *rq, struct str key)
 	const struct sev *ev;
 	struct room *r;
 
-	return path_room(rq, &r) && check_state(rq, r, &s) &&
+	return req_room(rq, &r) && check_state(rq, r, &s) &&
 	    send_event(&rq->ctx, r, &s, &ev) && reply_id(rq, ev);
 }
 
@@ -116,7 +106,7 @@ redact_put(struct req *rq)
 	if (!req_path_event(rq, "eventId", &s.redacts) ||
 	    !body_opt_str(rq, "reason", 8192, &reason) ||
 	    !path_txn(rq, &s, str_cat(rq->ctx.a, S("redact "), s.redacts)) ||
-	    !path_room(rq, &r) ||
+	    !req_room(rq, &r) ||
 	    !event_find(&rq->ctx, s.redacts, &target) ||
 	    !room_state(&rq->ctx, r, S("m.room.power_levels"), S(""),
 	    &levels))
@@ -157,6 +147,6 @@ typing_put(struct req *rq)
 		    "The body needs typing");
 	return body_opt_bool(rq, "typing", &typing) &&
 	    body_opt_int(rq, "timeout", 0, INT32_MAX, &timeout) &&
-	    path_room(rq, &r) &&
+	    req_room(rq, &r) &&
 	    typing_set(&rq->ctx, r, typing, timeout) && res_empty(rq);
 }

@@ -1,47 +1,12 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* Reading rooms. spec: client-server, "Getting events for a room", "Relationships API". */
+#include "api/client/room_req.h"
 #include "api/res.h"
 #include "core/history.h"
 #include "core/token.h"
 #include "room/ids.h"
 #include "store/q_event.h"
 #include "store/q_profile.h"
-
-#define PAGE_MAX 1000
-
-/* The room of {roomId}, if the caller may read it. */
-static bool
-readable_room(struct req *rq, struct room **r)
-{
-	struct str id;
-
-	if (!req_path_room(rq, "roomId", &id))
-		return false;
-	if (room_open(&rq->ctx, id, r))
-		return history_may_read(&rq->ctx, *r);
-	if (rq->ctx.err.code == M_NOT_FOUND) {
-		err_clear(&rq->ctx.err);
-		fail(&rq->ctx.err, M_FORBIDDEN, "You are not in this room");
-	}
-	return false;
-}
-
-/* Events with their aggregations, under one key. */
-static bool
-write_events(struct req *rq, const char *key, struct room *r,
-    const struct sev *const *ev, size_t n)
-{
-	jsonw_arr(&rq->w, key);
-	for (size_t i = 0; i < n; i++) {
-		struct res_event_opt opt = { .room_id = true };
-
-		if (!history_bundle(&rq->ctx, r, ev[i], &opt.bundle))
-			return false;
-		res_event(rq, NULL, r, ev[i], &opt);
-	}
-	jsonw_arr_end(&rq->w);
-	return true;
-}
 
 static bool
 write_lazy(struct req *rq, const char *key, struct room *r,
@@ -54,20 +19,6 @@ write_lazy(struct req *rq, const char *key, struct room *r,
 	if (!history_senders(&rq->ctx, r, ev, n, &who, &nwho))
 		return false;
 	res_events(rq, key, r, who, nwho, &opt);
-	return true;
-}
-
-static bool
-read_dir(struct req *rq, bool *back)
-{
-	struct str dir = req_query(rq, "dir");
-
-	if (!req_has(rq, "dir"))
-		return true;
-	if (!str_eq(dir, S("b")) && !str_eq(dir, S("f")))
-		return fail(&rq->ctx.err, M_INVALID_PARAM,
-		    "dir must be b or f");
-	*back = str_eq(dir, S("b"));
 	return true;
 }
 
@@ -90,9 +41,9 @@ messages_get(struct req *rq)
 	if (!req_has(rq, "dir"))
 		return fail(&rq->ctx.err, M_MISSING_PARAM,
 		    "The query needs dir");
-	if (!read_dir(rq, &ask.back) ||
+	if (!req_dir(rq, &ask.back) ||
 	    !req_int(rq, "limit", 0, PAGE_MAX, &limit) ||
-	    !req_filter(rq, "filter", &ask.filter) || !readable_room(rq, &r))
+	    !req_filter(rq, "filter", &ask.filter) || !req_readable_room(rq, &r))
 		return false;
 	ask.from = ask.back ? room_head(r).last_seq : 0;
 	if (req_has(rq, "from") && !token_place(&rq->ctx, r,
@@ -110,7 +61,7 @@ messages_get(struct req *rq)
 	jsonw_str(w, "start", token_room(rq->ctx.a, start));
 	if (page.more)
 		jsonw_str(w, "end", token_room(rq->ctx.a, page.end));
-	if (!write_events(rq, "chunk", r, page.ev, page.n))
+	if (!res_bundled(rq, "chunk", r, page.ev, page.n))
 		return false;
 	if (ask.filter.lazy_members && !write_lazy(rq, "state", r, page.ev,
 	    page.n))
@@ -131,7 +82,7 @@ event_get(struct req *rq)
 
 	if (!req_path_event(rq, "eventId", &id))
 		return false;
-	if (!readable_room(rq, &r)) {
+	if (!req_readable_room(rq, &r)) {
 		if (rq->ctx.err.code == M_FORBIDDEN) {
 			err_clear(&rq->ctx.err);
 			fail(&rq->ctx.err, M_NOT_FOUND,
@@ -181,7 +132,7 @@ context_get(struct req *rq)
 
 	if (!req_path_event(rq, "eventId", &id) ||
 	    !req_int(rq, "limit", 0, 100, &limit) ||
-	    !req_filter(rq, "filter", &f) || !readable_room(rq, &r) ||
+	    !req_filter(rq, "filter", &f) || !req_readable_room(rq, &r) ||
 	    !history_event(&rq->ctx, r, id, &ev) ||
 	    !context_side(rq, r, ev->seq - 1, true, (size_t)limit / 2, &f,
 	    &before) || !context_side(rq, r, ev->seq, false,
@@ -191,8 +142,8 @@ context_get(struct req *rq)
 	w = res_open(rq, 200);
 	jsonw_str(w, "start", token_room(rq->ctx.a, before.end));
 	jsonw_str(w, "end", token_room(rq->ctx.a, after.end));
-	if (!write_events(rq, "events_before", r, before.ev, before.n) ||
-	    !write_events(rq, "events_after", r, after.ev, after.n))
+	if (!res_bundled(rq, "events_before", r, before.ev, before.n) ||
+	    !res_bundled(rq, "events_after", r, after.ev, after.n))
 		return false;
 	opt.state = false;
 	if (!history_bundle(&rq->ctx, r, ev, &opt.bundle))
@@ -214,7 +165,7 @@ state_all_get(struct req *rq)
 	struct room *r;
 	size_t n;
 
-	if (!readable_room(rq, &r) || !history_state(&rq->ctx, r, &ev, &n))
+	if (!req_readable_room(rq, &r) || !history_state(&rq->ctx, r, &ev, &n))
 		return false;
 	http_res_init(&rq->res, 200);
 	http_res_header(&rq->res, "Content-Type", S("application/json"));
@@ -231,7 +182,7 @@ one_state(struct req *rq, struct str key)
 	struct room *r;
 	size_t n;
 
-	if (!readable_room(rq, &r) || !history_state(&rq->ctx, r, &ev, &n))
+	if (!req_readable_room(rq, &r) || !history_state(&rq->ctx, r, &ev, &n))
 		return false;
 	for (size_t i = 0; i < n; i++) {
 		struct res_event_opt opt = { .room_id = true, .state = true };
@@ -289,7 +240,7 @@ members_get(struct req *rq)
 	struct room *r;
 	size_t n;
 
-	if (!readable_room(rq, &r) || !history_state(&rq->ctx, r, &ev, &n))
+	if (!req_readable_room(rq, &r) || !history_state(&rq->ctx, r, &ev, &n))
 		return false;
 	res_open(rq, 200);
 	jsonw_arr(&rq->w, "chunk");
@@ -342,90 +293,6 @@ joined_members_get(struct req *rq)
 	return res_close(rq);
 }
 
-static bool
-relations(struct req *rq, struct str rel_type, struct str type)
-{
-	struct ctx *c = &rq->ctx;
-	struct relation_row *rel;
-	const struct sev *parent, **ev;
-	int64_t limit = 50, from = 0, to = 0, low = INT64_MIN, high = INT64_MAX;
-	bool back = true, *keep;
-	struct jsonw *w;
-	struct room *r;
-	struct str id;
-	size_t n, kept = 0;
-
-	if (!req_path_event(rq, "eventId", &id) ||
-	    !req_int(rq, "limit", 1, PAGE_MAX, &limit) || !read_dir(rq, &back) ||
-	    !readable_room(rq, &r) || !history_event(c, r, id, &parent) ||
-	    (req_has(rq, "from") && !token_place(c, r, req_query(rq, "from"),
-	    &from)) || (req_has(rq, "to") && !token_place(c, r,
-	    req_query(rq, "to"), &to)))
-		return false;
-	/* A place t lies between seq t and t + 1. */
-	if (back) {
-		high = req_has(rq, "from") ? from + 1 : high;
-		low = req_has(rq, "to") ? to : low;
-	} else {
-		low = req_has(rq, "from") ? from : low;
-		high = req_has(rq, "to") ? to + 1 : high;
-	}
-	if (!relation_list(c->db, c->a, room_nid(r), id, rel_type, type, low, high, back,
-	    (size_t)limit + 1, &rel, &n, &c->err))
-		return false;
-	ev = arena_array(c->a, const struct sev *, n);
-	keep = arena_array(c->a, bool, n);
-	for (size_t i = 0; i < n && i < (size_t)limit; i++) {
-		if (!event_by_nid(c, rel[i].event, &ev[kept]))
-			return false;
-		kept += ev[kept] != NULL;
-	}
-	if (!room_visible(c, r, c->who.user, ev, kept, keep))
-		return false;
-	w = res_open(rq, 200);
-	jsonw_arr(w, "chunk");
-	for (size_t i = 0; i < kept; i++) {
-		struct res_event_opt opt = { .room_id = true };
-
-		if (!keep[i])
-			continue;
-		if (!history_bundle(c, r, ev[i], &opt.bundle))
-			return false;
-		res_event(rq, NULL, r, ev[i], &opt);
-	}
-	jsonw_arr_end(w);
-	if (n > (size_t)limit)
-		jsonw_str(w, "next_batch", token_room(c->a, back
-		    ? rel[limit - 1].seq - 1 : rel[limit - 1].seq));
-	if (req_has(rq, "from"))
-		jsonw_str(w, "prev_batch", req_query(rq, "from"));
-	if (rq->seen.n == 0)
-		seen_add(&rq->seen, SEEN_EVENTS, room_id(r), 0, 0, 0, 0);
-	return res_close(rq);
-}
-
-/* GET /v1/rooms/{roomId}/relations/{eventId} */
-bool
-relations_get(struct req *rq)
-{
-	return relations(rq, S(""), S(""));
-}
-
-/* GET /v1/rooms/{roomId}/relations/{eventId}/{relType} */
-bool
-relations_type_get(struct req *rq)
-{
-	return relations(rq, req_path(rq, "relType"), S(""));
-}
-
-/* GET /v1/rooms/{roomId}/relations/{eventId}/{relType}/{eventType} */
-bool
-relations_event_get(struct req *rq)
-{
-	return relations(rq, req_path(rq, "relType"),
-	    req_path(rq, "eventType"));
-}
-
 /* GET /v1/rooms/{roomId}/timestamp_to_event: ts, dir */
 bool
 timestamp_to_event_get(struct req *rq)
@@ -439,8 +306,8 @@ timestamp_to_event_get(struct req *rq)
 
 	if (!req_has(rq, "ts"))
 		return fail(&c->err, M_MISSING_PARAM, "The query needs ts");
-	if (!req_int(rq, "ts", 0, INT64_MAX, &ts) || !read_dir(rq, &back) ||
-	    !readable_room(rq, &r) ||
+	if (!req_int(rq, "ts", 0, INT64_MAX, &ts) || !req_dir(rq, &back) ||
+	    !req_readable_room(rq, &r) ||
 	    !event_near_ts(c->db, room_nid(r), ts, back, &nid, &c->err) ||
 	    (nid != 0 && !event_by_nid(c, nid, &ev)) || (ev != NULL &&
 	    !room_visible(c, r, c->who.user, &ev, 1, &keep)))

@@ -1,13 +1,35 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* Making rooms and being in them. spec: client-server, "Rooms". */
+#include "api/client/room_req.h"
 #include "api/res.h"
 #include "base/conf.h"
 #include "core/alias.h"
 #include "core/create.h"
 #include "core/member.h"
+#include "core/upgrade.h"
 #include "room/ids.h"
 
 #define INVITES_MAX 100
+
+/* A list of user ids; NULL gives none. */
+static bool
+read_users(struct req *rq, const struct json *list, const char *key,
+    const struct str **out, size_t *n)
+{
+	struct str *users = arena_array(rq->ctx.a, struct str,
+	    list != NULL ? list->n : 0);
+
+	*out = users;
+	*n = list != NULL ? list->n : 0;
+	for (size_t i = 0; i < *n; i++) {
+		if (list->at[i].type != JSON_STR ||
+		    !id_user_ok(list->at[i].s))
+			return fail(&rq->ctx.err, M_INVALID_PARAM,
+			    "%s must be an array of user ids", key);
+		users[i] = list->at[i].s;
+	}
+	return true;
+}
 
 static bool
 read_preset(struct req *rq, bool published, enum preset *out)
@@ -34,7 +56,6 @@ static bool
 read_invites(struct req *rq, struct create *cr)
 {
 	const struct json *list, *third;
-	struct str *users;
 
 	if (!body_opt_arr(rq, "invite", INVITES_MAX, &list) ||
 	    !body_opt_arr(rq, "invite_3pid", INVITES_MAX, &third))
@@ -42,19 +63,26 @@ read_invites(struct req *rq, struct create *cr)
 	if (third != NULL && third->n > 0)
 		return fail(&rq->ctx.err, M_THREEPID_DENIED,
 		    "Invitations by e-mail or phone are not offered here");
-	if (list == NULL)
+	return read_users(rq, list, "invite", &cr->invite, &cr->ninvite);
+}
+
+/* What the create event would be refused for, said as a fault of the request. */
+static bool
+read_creation(struct req *rq, struct create *cr)
+{
+	const struct json *list;
+	const struct str *users;
+	size_t n;
+
+	if (!body_opt_obj(rq, "creation_content", &cr->creation_content))
+		return false;
+	list = json_get(cr->creation_content, S("additional_creators"));
+	if (list == NULL || !cr->v->creators_have_infinite_power)
 		return true;
-	users = arena_array(rq->ctx.a, struct str, list->n);
-	for (uint32_t i = 0; i < list->n; i++) {
-		if (list->at[i].type != JSON_STR ||
-		    !id_user_ok(list->at[i].s))
-			return fail(&rq->ctx.err, M_INVALID_PARAM,
-			    "invite must be an array of user ids");
-		users[i] = list->at[i].s;
-	}
-	cr->invite = users;
-	cr->ninvite = list->n;
-	return true;
+	if (list->type != JSON_ARR || list->n > INVITES_MAX)
+		return fail(&rq->ctx.err, M_INVALID_PARAM,
+		    "additional_creators must be an array of user ids");
+	return read_users(rq, list, "additional_creators", &users, &n);
 }
 
 static bool
@@ -110,13 +138,37 @@ create_room_post(struct req *rq)
 	    !read_version(rq, &cr) || !read_names(rq, &cr) ||
 	    !read_invites(rq, &cr) ||
 	    !body_opt_bool(rq, "is_direct", &cr.is_direct) ||
-	    !body_opt_obj(rq, "creation_content", &cr.creation_content) ||
+	    !read_creation(rq, &cr) ||
 	    !body_opt_obj(rq, "power_level_content_override",
 	    &cr.power_override) ||
 	    !body_opt_arr(rq, "initial_state", 200, &cr.initial_state) ||
 	    !room_create(&rq->ctx, &cr, &r))
 		return false;
 	jsonw_str(res_open(rq, 200), "room_id", room_id(r));
+	return res_close(rq);
+}
+
+/* POST /rooms/{roomId}/upgrade: new_version, additional_creators. reply { replacement_room } */
+bool
+room_upgrade_post(struct req *rq)
+{
+	struct upgrade ask = { .v = NULL };
+	const struct json *list;
+	struct room *r, *new;
+	struct str version;
+
+	if (!body_str(rq, "new_version", 255, &version) ||
+	    !body_opt_arr(rq, "additional_creators", INVITES_MAX, &list) ||
+	    !read_users(rq, list, "additional_creators", &ask.creators,
+	    &ask.ncreators))
+		return false;
+	ask.v = room_version(version);
+	if (ask.v == NULL)
+		return fail(&rq->ctx.err, M_UNSUPPORTED_ROOM_VERSION,
+		    "The room version is not known here");
+	if (!req_room(rq, &r) || !room_upgrade(&rq->ctx, r, &ask, &new))
+		return false;
+	jsonw_str(res_open(rq, 200), "replacement_room", room_id(new));
 	return res_close(rq);
 }
 
@@ -140,23 +192,6 @@ join_post(struct req *rq)
 
 	return room_by_name(&rq->ctx, req_path(rq, "roomIdOrAlias"), &r) &&
 	    join_room(rq, r);
-}
-
-/* Opens the room of {roomId}; one that is not known looks like one that is closed. */
-static bool
-path_room(struct req *rq, struct room **r)
-{
-	struct str id;
-
-	if (!req_path_room(rq, "roomId", &id))
-		return false;
-	if (room_open(&rq->ctx, id, r))
-		return true;
-	if (rq->ctx.err.code == M_NOT_FOUND) {
-		err_clear(&rq->ctx.err);
-		fail(&rq->ctx.err, M_FORBIDDEN, "You are not in this room");
-	}
-	return false;
 }
 
 /* POST /rooms/{roomId}/join */
@@ -193,7 +228,7 @@ room_leave_post(struct req *rq)
 	struct room *r;
 
 	return body_opt_str(rq, "reason", 2048, &reason) &&
-	    path_room(rq, &r) && member_leave(&rq->ctx, r, reason) &&
+	    req_room(rq, &r) && member_leave(&rq->ctx, r, reason) &&
 	    res_empty(rq);
 }
 
@@ -203,7 +238,7 @@ room_forget_post(struct req *rq)
 {
 	struct room *r;
 
-	if (!path_room(rq, &r))
+	if (!req_room(rq, &r))
 		return false;
 	if (member_forget_room(&rq->ctx, r))
 		return res_empty(rq);
@@ -226,7 +261,7 @@ act_on(struct req *rq, bool (*act)(struct ctx *, struct room *, struct str,
 	if (!id_user_ok(user))
 		return fail(&rq->ctx.err, M_INVALID_PARAM,
 		    "user_id is malformed");
-	return path_room(rq, &r) && act(&rq->ctx, r, user, reason) &&
+	return req_room(rq, &r) && act(&rq->ctx, r, user, reason) &&
 	    res_empty(rq);
 }
 
@@ -350,7 +385,7 @@ room_aliases_get(struct req *rq)
 	struct jsonw *w;
 	size_t n;
 
-	if (!path_room(rq, &r) || !room_must_be_in(c, r) ||
+	if (!req_room(rq, &r) || !room_must_be_in(c, r) ||
 	    !aliases_of_room(c->db, c->a, room_nid(r), &alias, &n, &c->err))
 		return false;
 	w = res_open(rq, 200);
@@ -391,7 +426,7 @@ room_visibility_put(struct req *rq)
 	if (!on && !str_eq(how, S("private")))
 		return fail(&rq->ctx.err, M_INVALID_PARAM,
 		    "visibility must be public or private");
-	if (!path_room(rq, &r) || !room_may_publish(&rq->ctx, r))
+	if (!req_room(rq, &r) || !room_may_publish(&rq->ctx, r))
 		return false;
 	if (on && !conf_get()->directory_public_listing && !rq->ctx.who.admin)
 		return fail(&rq->ctx.err, M_FORBIDDEN,
