@@ -31,8 +31,12 @@ struct room_chunk {
 	int64_t members;
 	bool world_readable, guest_can_join;
 	int64_t nid;
+	const struct str *allowed;	/* rooms whose members may join */
+	size_t nallowed;
 };
 bool room_describe(struct ctx *c, struct room *r, struct room_chunk *out) MUST_CHECK;
+/* May the actor (or nobody, signed out) know what room_describe tells? By membership, join rule, world_readable. */
+bool room_may_preview(struct ctx *c, struct room *r, bool *out) MUST_CHECK;
 
 struct public_ask {
 	struct str term;		/* empty: all */

@@ -2,7 +2,9 @@
 /* The directory of published rooms, and what is shown of a room. See alias.h. */
 #include "core/alias.h"
 
+#include "core/member.h"
 #include "core/unicode.h"
+#include "room/ids.h"
 
 #include <stdlib.h>
 
@@ -68,6 +70,63 @@ text_of(struct ctx *c, struct room *r, struct str type, struct str key,
 	return true;
 }
 
+static bool
+is_restricted(struct str rule)
+{
+	return str_eq(rule, S("restricted")) ||
+	    str_eq(rule, S("knock_restricted"));
+}
+
+/* The rooms of the join rule's "allow". */
+static bool
+list_allowed(struct ctx *c, struct room *r, struct room_chunk *out)
+{
+	const struct json *allow;
+	const struct sev *rules;
+	struct str *at, id;
+
+	if (!room_state(c, r, S("m.room.join_rules"), S(""), &rules))
+		return false;
+	allow = json_get_arr(rules != NULL ? rules->ev.content : NULL,
+	    S("allow"));
+	if (allow == NULL)
+		return true;
+	at = arena_array(c->a, struct str, allow->n);
+	for (uint32_t i = 0; i < allow->n; i++)
+		if (str_eq(json_str(&allow->at[i], S("type")),
+		    S("m.room_membership")) && json_get_str(&allow->at[i],
+		    S("room_id"), &id) && id_room_ok(id))
+			at[out->nallowed++] = id;
+	out->allowed = at;
+	return true;
+}
+
+bool
+room_may_preview(struct ctx *c, struct room *r, bool *out)
+{
+	enum membership now = c->who.user.n > 0
+	    ? room_membership(r, c->who.user) : MEMBER_NONE;
+	const struct sev *rules, *history;
+	struct str rule;
+
+	*out = now == MEMBER_JOIN || now == MEMBER_INVITE;
+	if (*out)
+		return true;
+	if (!room_state(c, r, S("m.room.history_visibility"), S(""),
+	    &history) || !room_state(c, r, S("m.room.join_rules"), S(""),
+	    &rules))
+		return false;
+	*out = history != NULL && history_of_event(&history->ev) ==
+	    HISTORY_WORLD;
+	if (*out || rules == NULL || now == MEMBER_BAN)
+		return true;
+	rule = json_str(rules->ev.content, S("join_rule"));
+	*out = str_eq(rule, S("public")) || str_eq(rule, S("knock")) ||
+	    str_eq(rule, S("knock_restricted"));
+	return *out || c->who.user.n == 0 || !is_restricted(rule) ||
+	    member_is_in_allowed(c, rules->ev.content, c->who.user, out);
+}
+
 bool
 room_describe(struct ctx *c, struct room *r, struct room_chunk *out)
 {
@@ -98,7 +157,7 @@ room_describe(struct ctx *c, struct room *r, struct room_chunk *out)
 		out->join_rule = S("invite");
 	out->world_readable = str_eq(history, S("world_readable"));
 	out->guest_can_join = str_eq(guest, S("can_join"));
-	return true;
+	return !is_restricted(out->join_rule) || list_allowed(c, r, out);
 }
 
 static bool

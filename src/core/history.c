@@ -107,6 +107,32 @@ history_event(struct ctx *c, struct room *r, struct str event_id,
 }
 
 bool
+history_near(struct ctx *c, struct room *r, int64_t ts, bool back,
+    const struct sev **out)
+{
+	struct event_near at = { .ts = ts, .seq = back ? INT64_MAX
+	    : INT64_MIN };
+	bool keep;
+
+	for (int i = 0; i < LOOK_MAX; i++) {
+		if (!event_near_ts(c->db, room_nid(r), &at, back, &c->err))
+			return false;
+		if (at.nid == 0)
+			break;
+		if (!event_by_nid(c, at.nid, out))
+			return false;
+		if (*out == NULL || (sev_flags(*out) & (EVENT_F_REJECTED |
+		    EVENT_F_SOFT_FAILED)) != 0)
+			continue;
+		if (!room_visible(c, r, c->who.user, out, 1, &keep))
+			return false;
+		if (keep)
+			return true;
+	}
+	return fail(&c->err, M_NOT_FOUND, "There is no event there");
+}
+
+bool
 history_senders(struct ctx *c, struct room *r, const struct sev *const *ev,
     size_t n, const struct sev ***out, size_t *nout)
 {

@@ -28,6 +28,9 @@ bool history_page(struct ctx *c, struct room *r, const struct history_ask *ask, 
 /* An event of the room, if the actor may see it; else M_NOT_FOUND 404. */
 bool history_event(struct ctx *c, struct room *r, struct str event_id, const struct sev **out) MUST_CHECK;
 
+/* The event nearest to ts, from it on or (back) up to it, that the actor may see; else M_NOT_FOUND 404. */
+bool history_near(struct ctx *c, struct room *r, int64_t ts, bool back, const struct sev **out) MUST_CHECK;
+
 /* Member events of the senders of ev (lazy loading), each once, as they are now or were. */
 bool history_senders(struct ctx *c, struct room *r, const struct sev *const *ev, size_t n,
     const struct sev ***out, size_t *nout) MUST_CHECK;

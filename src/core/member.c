@@ -42,9 +42,8 @@ member_content(struct ctx *c, struct str user, struct str membership,
 	return true;
 }
 
-/* Is the user in a room that the join rule allows members of? */
-static bool
-is_in_allowed(struct ctx *c, const struct json *rules, struct str user,
+bool
+member_is_in_allowed(struct ctx *c, const struct json *rules, struct str user,
     bool *in)
 {
 	const struct json *allow = json_get_arr(rules, S("allow"));
@@ -105,7 +104,7 @@ vouch(struct ctx *c, struct room *r, struct json *content)
 	if (!str_eq(rule, S("restricted")) &&
 	    !str_eq(rule, S("knock_restricted")))
 		return true;
-	if (!is_in_allowed(c, rules->ev.content, c->who.user, &in))
+	if (!member_is_in_allowed(c, rules->ev.content, c->who.user, &in))
 		return false;
 	if (!in)
 		return fail(&c->err, M_FORBIDDEN, "You are not in a room "

@@ -21,6 +21,9 @@ bool member_knock(struct ctx *c, struct room *r, struct str reason) MUST_CHECK;
 /* errors M_UNKNOWN 400 still in the room */
 bool member_forget_room(struct ctx *c, struct room *r) MUST_CHECK;
 
+/* Is the user in a room that the content of a join rule allows members of? */
+bool member_is_in_allowed(struct ctx *c, const struct json *rules, struct str user, bool *in) MUST_CHECK;
+
 /* The content of the user's own member event: membership with the profile's name and picture. */
 bool member_content(struct ctx *c, struct str user, struct str membership, struct json *out) MUST_CHECK;
 /* After a change of profile: new member events in every joined room. Rooms that refuse are passed over. */

@@ -189,6 +189,25 @@ room_state_all(struct ctx *c, struct room *r, const struct sev *const **out,
 	return ok;
 }
 
+bool
+room_state_of_type(struct ctx *c, struct room *r, struct str type,
+    const struct sev ***out, size_t *n)
+{
+	struct map_iter it;
+	struct place *p;
+	int64_t *nids;
+	size_t count = 0;
+
+	pthread_mutex_lock(&r->lock);
+	nids = arena_array(c->a, int64_t, r->places.n);
+	it = map_iter(&r->places);
+	while ((p = map_next(&it)) != NULL)
+		if (str_eq(str_n(p->bytes, p->type_n), type))
+			nids[count++] = p->event;
+	pthread_mutex_unlock(&r->lock);
+	return events_by_nid(c, nids, count, out, n);
+}
+
 struct room_head
 room_head(struct room *r)
 {

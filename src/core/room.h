@@ -54,6 +54,8 @@ const struct event *room_create_event(const struct room *r);
 bool room_state(struct ctx *c, struct room *r, struct str type, struct str key, const struct sev **out) MUST_CHECK;
 /* All current state, in no order. */
 bool room_state_all(struct ctx *c, struct room *r, const struct sev *const **out, size_t *n) MUST_CHECK;
+/* The current state events of one type, in no order; not of m.room.member. The list is the caller's. */
+bool room_state_of_type(struct ctx *c, struct room *r, struct str type, const struct sev ***out, size_t *n) MUST_CHECK;
 /* The root of the current state, and the newest seq and pos: one moment. */
 struct room_head {
 	struct state_root state;

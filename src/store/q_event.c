@@ -58,13 +58,15 @@ static const struct query places = {
 };
 static const struct query near_after = {
 	.name = "event.near_after",
-	.sql = "SELECT nid FROM event WHERE room = $1 AND ts >= $2"
-	    " AND seq IS NOT NULL ORDER BY ts, seq LIMIT 1",
+	.sql = "SELECT nid, ts, seq FROM event WHERE room = $1 AND ts >= $2"
+	    " AND (ts > $2 OR seq > $3) AND seq IS NOT NULL"
+	    " ORDER BY ts, seq LIMIT 1",
 };
 static const struct query near_before = {
 	.name = "event.near_before",
-	.sql = "SELECT nid FROM event WHERE room = $1 AND ts <= $2"
-	    " AND seq IS NOT NULL ORDER BY ts DESC, seq DESC LIMIT 1",
+	.sql = "SELECT nid, ts, seq FROM event WHERE room = $1 AND ts <= $2"
+	    " AND (ts < $2 OR seq < $3) AND seq IS NOT NULL"
+	    " ORDER BY ts DESC, seq DESC LIMIT 1",
 };
 static const struct query rel_insert = {
 	.name = "relation.insert",
@@ -336,15 +338,25 @@ event_places_after(struct db *db, int64_t room, int64_t seq,
 	return db_done(&r, e);
 }
 
+static void
+take_near(struct rows *r, void *arg)
+{
+	*(struct event_near *)arg = (struct event_near){ .nid = db_int(r, 0),
+	    .ts = db_int(r, 1), .seq = db_int(r, 2) };
+}
+
 bool
-event_near_ts(struct db *db, int64_t room, int64_t ts, bool back, int64_t *nid,
+event_near_ts(struct db *db, int64_t room, struct event_near *at, bool back,
     struct err *e)
 {
 	bool found;
 
-	*nid = 0;
-	return db_one(db, back ? &near_before : &near_after, V(v_int(room),
-	    v_int(ts)), take_int, nid, &found, e);
+	if (!db_one(db, back ? &near_before : &near_after, V(v_int(room),
+	    v_int(at->ts), v_int(at->seq)), take_near, at, &found, e))
+		return false;
+	if (!found)
+		at->nid = 0;
+	return true;
 }
 
 bool

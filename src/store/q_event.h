@@ -41,8 +41,12 @@ struct event_place {
 /* The places of the events after seq, in order. */
 bool event_places_after(struct db *db, int64_t room, int64_t seq,
     void (*take)(void *arg, const struct event_place *p), void *arg, struct err *e) MUST_CHECK;
-/* The event nearest to ts: at or after it, or, when back, at or before. nid 0: none. */
-bool event_near_ts(struct db *db, int64_t room, int64_t ts, bool back, int64_t *nid, struct err *e) MUST_CHECK;
+/* The event nearest to a place in time: after it or, when back, before it. nid 0: none. */
+struct event_near {
+	int64_t ts, seq;		/* in: the place; out: that of the event */
+	int64_t nid;
+};
+bool event_near_ts(struct db *db, int64_t room, struct event_near *at, bool back, struct err *e) MUST_CHECK;
 
 struct relation_row {
 	int64_t event, room, seq;

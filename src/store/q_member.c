@@ -7,8 +7,14 @@ static const struct query of_user = {
 	.sql = "SELECT room, membership, event, seq, pos, forgotten"
 	    " FROM membership WHERE user_id = $1",
 };
+static const struct query shared = {
+	.name = "membership.shared",
+	.sql = "SELECT a.room FROM membership a JOIN membership b"
+	    " ON b.room = a.room AND b.user_id = $2 AND b.membership = $3"
+	    " WHERE a.user_id = $1 AND a.membership = $3 ORDER BY a.room",
+};
 
-QUERIES(q_member, &of_user)
+QUERIES(q_member, &of_user, &shared)
 
 static void
 read_row(struct rows *r, struct user_membership *m)
@@ -51,4 +57,30 @@ memberships_of_user(struct db *db, struct arena *a, struct str user,
 	*out = at;
 	*n = count;
 	return true;
+}
+
+bool
+memberships_shared(struct db *db, struct arena *a, struct str user,
+    struct str other, int64_t **out, size_t *n, struct err *e)
+{
+	int64_t *at = NULL;
+	size_t cap = 0, count = 0;
+	struct rows r;
+
+	if (!db_query(db, &shared, V(v_str(user), v_str(other),
+	    v_int(MEMBER_JOIN)), &r, e))
+		return false;
+	while (db_next(&r)) {
+		if (count == cap) {
+			size_t more = cap ? cap * 2 : 16;
+
+			at = arena_grow(a, at, cap * sizeof(*at),
+			    more * sizeof(*at));
+			cap = more;
+		}
+		at[count++] = db_int(&r, 0);
+	}
+	*out = at;
+	*n = count;
+	return db_done(&r, e);
 }

@@ -17,5 +17,8 @@ struct user_membership {
 /* Current memberships of a user; mask: bits 1 << MEMBER_JOIN and so on. Unordered. */
 bool memberships_of_user(struct db *db, struct arena *a, struct str user, unsigned mask,
     struct user_membership **out, size_t *n, struct err *e) MUST_CHECK;
+/* Nids of the rooms that both are joined to, in order. */
+bool memberships_shared(struct db *db, struct arena *a, struct str user, struct str other, int64_t **out, size_t *n,
+    struct err *e) MUST_CHECK;
 
 #endif

@@ -298,9 +298,9 @@ bool
 timestamp_to_event_get(struct req *rq)
 {
 	struct ctx *c = &rq->ctx;
-	const struct sev *ev = NULL;
-	int64_t ts = 0, nid;
-	bool back = false, keep = false;
+	const struct sev *ev;
+	int64_t ts = 0;
+	bool back = false;
 	struct jsonw *w;
 	struct room *r;
 
@@ -308,12 +308,8 @@ timestamp_to_event_get(struct req *rq)
 		return fail(&c->err, M_MISSING_PARAM, "The query needs ts");
 	if (!req_int(rq, "ts", 0, INT64_MAX, &ts) || !req_dir(rq, &back) ||
 	    !req_readable_room(rq, &r) ||
-	    !event_near_ts(c->db, room_nid(r), ts, back, &nid, &c->err) ||
-	    (nid != 0 && !event_by_nid(c, nid, &ev)) || (ev != NULL &&
-	    !room_visible(c, r, c->who.user, &ev, 1, &keep)))
+	    !history_near(c, r, ts, back, &ev))
 		return false;
-	if (ev == NULL || !keep)
-		return fail(&c->err, M_NOT_FOUND, "There is no event there");
 	w = res_open(rq, 200);
 	jsonw_str(w, "event_id", ev->ev.id);
 	jsonw_int(w, "origin_server_ts", ev->ev.ts);
