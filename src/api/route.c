@@ -38,6 +38,20 @@ routes_all(size_t *n)
 	return routes;
 }
 
+/*
+ * Clients of old ask by r0 for what v3 is now: the same endpoints, under the
+ * name they had before the specification's versions were numbered.
+ */
+static void
+modernise(struct str *part, size_t n)
+{
+	if (n < 3 || !str_eq(part[0], S("_matrix")))
+		return;
+	if (str_eq(part[2], S("r0")) && (str_eq(part[1], S("client")) ||
+	    str_eq(part[1], S("media"))))
+		part[2] = S("v3");
+}
+
 /* Parts of a path that begins with '/'; too many: false. */
 static bool
 split(struct str path, struct str *part, size_t *n)
@@ -123,6 +137,7 @@ route_find(enum http_method m, struct str path, struct str *params,
 	*nparams = 0;
 	if (!split(path, part, &n))
 		return NULL;
+	modernise(part, n);
 	for (size_t i = by_parts[n]; i < by_parts[n + 1]; i++) {
 		const struct entry *x = &entries[i];
 

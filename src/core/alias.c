@@ -2,6 +2,7 @@
 /* Aliases. The directory of published rooms is directory.c. See alias.h. */
 #include "core/alias.h"
 
+#include "core/send.h"
 #include "room/ids.h"
 
 struct add {
@@ -43,6 +44,54 @@ remove_body(struct db *db, void *arg, struct err *e)
 	return alias_delete(db, *(struct str *)arg, e);
 }
 
+/* The content without that alias; false: it was not in there. */
+static bool
+without(struct ctx *c, const struct json *old, struct str alias,
+    struct json *out)
+{
+	const struct json *alt = json_get_arr(old, S("alt_aliases"));
+	struct json list = json_new_arr();
+	bool had = false;
+
+	*out = json_copy(c->a, old);
+	if (str_eq(json_str(old, S("alias")), alias)) {
+		json_del(out, S("alias"));
+		had = true;
+	}
+	for (uint32_t i = 0; alt != NULL && i < alt->n; i++) {
+		if (alt->at[i].type == JSON_STR && str_eq(alt->at[i].s, alias))
+			had = true;
+		else
+			json_push(c->a, &list, alt->at[i]);
+	}
+	if (alt != NULL && list.n > 0)
+		json_set(c->a, out, S("alt_aliases"), list);
+	else
+		json_del(out, S("alt_aliases"));
+	return had;
+}
+
+/* A room must not go on naming an alias that leads nowhere, if the actor may change that. */
+static bool
+drop_canonical(struct ctx *c, struct room *r, struct str alias)
+{
+	struct send s = { .type = S("m.room.canonical_alias"),
+	    .is_state = true };
+	const struct sev *now, *sent;
+
+	if (!room_state(c, r, s.type, S(""), &now))
+		return false;
+	if (now == NULL || !without(c, now->ev.content, alias, &s.content) ||
+	    room_membership(r, c->who.user) != MEMBER_JOIN)
+		return true;
+	if (send_event(c, r, &s, &sent))
+		return true;
+	if (c->err.code != M_FORBIDDEN)
+		return false;
+	err_clear(&c->err);
+	return true;
+}
+
 bool
 alias_remove(struct ctx *c, struct str alias)
 {
@@ -55,9 +104,10 @@ alias_remove(struct ctx *c, struct str alias)
 		return false;
 	if (!found)
 		return fail(&c->err, M_NOT_FOUND, "There is no such alias");
+	if (!room_open_nid(c, row.room, &r))
+		return false;
 	if (!str_eq(row.creator, c->who.user) && !c->who.admin) {
-		if (!room_open_nid(c, row.room, &r) ||
-		    !room_power(c, r, &power))
+		if (!room_power(c, r, &power))
 			return false;
 		if (room_membership(r, c->who.user) != MEMBER_JOIN ||
 		    !power_may_send(&power, c->who.user,
@@ -65,7 +115,8 @@ alias_remove(struct ctx *c, struct str alias)
 			return fail(&c->err, M_FORBIDDEN,
 			    "You may not remove this alias");
 	}
-	return db_transact(c->db, remove_body, &alias, &c->err);
+	return db_transact(c->db, remove_body, &alias, &c->err) &&
+	    drop_canonical(c, r, alias);
 }
 
 bool

@@ -181,3 +181,42 @@ history_state(struct ctx *c, struct room *r, const struct sev *const **out,
 	*out = ev;
 	return true;
 }
+
+/* Is there an event at that place or before it, and may the actor see it? */
+static bool
+may_see_at(struct ctx *c, struct room *r, int64_t seq, bool *may)
+{
+	const struct sev **ev;
+	size_t n;
+
+	*may = false;
+	if (!room_range(c, r, 1, seq, true, 1, &ev, &n))
+		return false;
+	return n == 0 || room_visible(c, r, c->who.user, ev, 1, may);
+}
+
+bool
+history_state_at(struct ctx *c, struct room *r, int64_t seq,
+    const struct sev *const **out, size_t *n)
+{
+	struct room_head head = room_head(r);
+	struct state_root root = head.state;
+	const struct sev **ev;
+	int64_t *nids;
+	size_t count;
+	bool may;
+
+	if (!history_may_read(c, r) || !may_see_at(c, r, seq, &may))
+		return false;
+	if (!may || seq >= head.last_seq)
+		return history_state(c, r, out, n);
+	if (!room_range(c, r, seq + 1, head.last_seq, false, 1, &ev, &count))
+		return false;
+	if (count > 0)
+		root = ev[0]->state;
+	if (!state_all(c->db, &root, c->a, &nids, &count, &c->err) ||
+	    !events_by_nid(c, nids, count, &ev, n))
+		return false;
+	*out = ev;
+	return true;
+}

@@ -22,7 +22,7 @@ struct upload {
 static bool
 bad(struct ctx *c, const char *what)
 {
-	return fail(&c->err, M_INVALID_PARAM, "%s", what);
+	return fail(&c->err, M_BAD_JSON, "%s", what);
 }
 
 bool
@@ -44,6 +44,10 @@ keys_of_device(const struct json *device, struct str device_id,
 	    str_cat(a, S("ed25519:"), device_id));
 }
 
+/*
+ * The device's signature of itself is for whoever encrypts to it, and they
+ * check it: a server could have changed the keys after it had looked.
+ */
 static bool
 check_device(struct ctx *c, const struct json *d)
 {
@@ -55,10 +59,6 @@ check_device(struct ctx *c, const struct json *d)
 	if (json_get_arr(d, S("algorithms")) == NULL || key.n == 0)
 		return bad(c, "device_keys need algorithms and an ed25519 "
 		    "key of the device");
-	if (!keys_signed_by(c->a, d, c->who.user, str_cat(c->a,
-	    S("ed25519:"), c->who.device), key))
-		return fail(&c->err, M_INVALID_SIGNATURE,
-		    "The signature of device_keys does not fit");
 	return true;
 }
 

@@ -183,6 +183,8 @@ media_store(struct ctx *c, int fd, int64_t bytes, struct str type,
 
 	if (!j.fresh && !check_created(c, id))
 		return false;
+	if (fd < 0)
+		return fail(&c->err, M_INVALID_PARAM, "The body is empty");
 	if (!check_quota(c, bytes) || !digest(c, fd, bytes, hash))
 		return false;
 	if (!j.fresh)

@@ -110,8 +110,7 @@ may_find(struct ctx *c, struct str other, bool *may)
 	struct user_membership *m;
 	size_t n;
 
-	*may = conf_get()->directory_search_all_users ||
-	    str_eq(other, c->who.user);
+	*may = conf_get()->directory_search_all_users;
 	if (*may)
 		return true;
 	if (!memberships_of_user(c->db, c->a, other, 1U << MEMBER_JOIN, &m,
@@ -146,6 +145,8 @@ user_search(struct ctx *c, struct str term, size_t limit,
 		struct user_found *x = &at[count];
 		bool may;
 
+		if (str_eq(users[i], c->who.user))
+			continue;
 		if (!may_find(c, users[i], &may))
 			return false;
 		if (!may)

@@ -116,5 +116,10 @@ bool room_departure(struct ctx *c, struct room *r, struct str user, const struct
  * spec: client-server, "Room History Visibility".
  */
 bool room_visible(struct ctx *c, struct room *r, struct str user, const struct sev *const *ev, size_t n, bool *keep) MUST_CHECK;
+/*
+ * unsigned.membership: what the user was in the room at an event of it, their
+ * own member event included; "leave" when they had never been there.
+ */
+bool room_membership_at(struct ctx *c, struct room *r, struct str user, const struct sev *ev, struct str *out) MUST_CHECK;
 
 #endif

@@ -3,6 +3,7 @@
  * Which events of a room a user may see: the state at each event, asked once
  * for each state that differs. spec: client-server, "Room History Visibility".
  */
+#include "core/ignore_cache.h"
 #include "core/room_impl.h"
 
 #define STEPS_MAX 200			/* changes of membership looked back at */
@@ -87,12 +88,13 @@ last_joined(struct ctx *c, struct room *r, struct str user, int64_t *seq)
  */
 static bool
 decide(const struct sev *ev, struct str user, const struct seen_state *s,
-    int64_t joined_seq)
+    int64_t joined_seq, bool ignored)
 {
 	struct visible_ask ask = {
 		.history = s->history, .at_event = s->member,
 		.joined_after = joined_seq > ev->seq,
 		.is_state = ev->ev.is_state,
+		.ignored_sender = ignored && !str_eq(ev->ev.sender, user),
 	};
 
 	/* One's own membership is always one's own to see. */
@@ -114,16 +116,49 @@ room_visible(struct ctx *c, struct room *r, struct str user,
     const struct sev *const *ev, size_t n, bool *keep)
 {
 	struct seen_state s = { .known = false };
+	struct ignored ignored;
 	int64_t joined;
 
 	if (n == 0)
 		return true;
-	if (!last_joined(c, r, user, &joined))
+	if (!last_joined(c, r, user, &joined) ||
+	    !ignore_list(c, user, &ignored))
 		return false;
 	for (size_t i = 0; i < n; i++) {
 		if (!look(c, &ev[i]->state, user, &s))
 			return false;
-		keep[i] = decide(ev[i], user, &s, joined);
+		keep[i] = decide(ev[i], user, &s, joined,
+		    ignores(&ignored, ev[i]->ev.sender));
 	}
+	return true;
+}
+
+bool
+room_membership_at(struct ctx *c, struct room *r, struct str user,
+    const struct sev *ev, struct str *out)
+{
+	const struct sev *now, *then;
+	int64_t nid;
+
+	if (!room_state(c, r, S("m.room.member"), user, &now))
+		return false;
+	*out = membership_name(MEMBER_LEAVE);
+	if (now == NULL)
+		return true;
+	/* Mostly nothing has changed since. */
+	if (ev->nid == now->nid || ev->seq > now->seq) {
+		*out = membership_name(membership_of_event(&now->ev));
+		return true;
+	}
+	if (ev->ev.is_state && str_eq(ev->ev.type, S("m.room.member")) &&
+	    str_eq(ev->ev.state_key, user)) {
+		*out = membership_name(membership_of_event(&ev->ev));
+		return true;
+	}
+	if (!state_get(c->db, &ev->state, S("m.room.member"), user, &nid,
+	    &c->err) || (nid != 0 && !event_by_nid(c, nid, &then)))
+		return false;
+	if (nid != 0 && then != NULL)
+		*out = membership_name(membership_of_event(&then->ev));
 	return true;
 }

@@ -205,15 +205,19 @@ delta(struct ctx *c, const struct sync_ask *ask, int64_t high,
     struct sync_room *out)
 {
 	int64_t low = 0;
+	bool gap;
 
 	if (ask->since > 0 && !room_seq_at(c, out->r, ask->since, &low))
 		return false;
+	gap = out->whole && low > 0;
 	if (out->whole && !ask->full_state)
 		low = 0;
 	if (low > high)
 		low = high;
 	if (!timeline(c, ask, low, high, out))
 		return false;
+	/* Joined anew: what the client may have kept of an earlier stay does not join on. */
+	out->limited = out->limited || gap;
 	if (ask->full_state)
 		out->whole = true;
 	if (!state_part(c, ask, low, out))
@@ -241,24 +245,43 @@ sync_joined(struct ctx *c, const struct sync_ask *ask,
 	return delta(c, ask, high, out);
 }
 
-/* The user's own member event at the end of the timeline, if it is not there. */
-static bool
-add_own(struct ctx *c, const struct user_membership *m, struct sync_room *out)
+/* With room for one more. */
+static const struct sev **
+with_one(struct arena *a, const struct sev *const *ev, size_t n,
+    const struct sev *more)
 {
-	const struct sev **ev = arena_array(c->a, const struct sev *,
-	    out->nev + 1);
+	const struct sev **at = arena_array(a, const struct sev *, n + 1);
+
+	for (size_t i = 0; i < n; i++)
+		at[i] = ev[i];
+	at[n] = more;
+	return at;
+}
+
+/*
+ * The user's own member event, if it is not there: at the end of the timeline,
+ * or in the state for a client that wants no timeline.
+ */
+static bool
+add_own(struct ctx *c, const struct sync_ask *ask,
+    const struct user_membership *m, struct sync_room *out)
+{
 	const struct sev *own;
 
 	if (!event_by_nid(c, m->event, &own))
 		return false;
-	for (size_t i = 0; i < out->nev; i++) {
-		ev[i] = out->ev[i];
-		if (ev[i]->nid == m->event)
+	for (size_t i = 0; i < out->nev; i++)
+		if (out->ev[i]->nid == m->event)
 			return true;
-	}
-	if (own != NULL)
-		ev[out->nev++] = own;
-	out->ev = ev;
+	for (size_t i = 0; i < out->nstate; i++)
+		if (out->state[i]->nid == m->event)
+			return true;
+	if (own == NULL)
+		return true;
+	if (ask->limit > 0)
+		out->ev = with_one(c->a, out->ev, out->nev++, own);
+	else
+		out->state = with_one(c->a, out->state, out->nstate++, own);
 	return true;
 }
 
@@ -281,7 +304,7 @@ sync_left(struct ctx *c, const struct sync_ask *ask,
 	if (left != NULL && left->pos > ask->since &&
 	    !delta(c, ask, left->seq, out))
 		return false;
-	return add_own(c, m, out);
+	return add_own(c, ask, m, out);
 }
 
 bool

@@ -2,6 +2,7 @@
 /* Account data, push rules and receipts. Unread counts are unread.c. See userdata.h. */
 #include "core/userdata.h"
 
+#include "core/ignore_cache.h"
 #include "core/notify.h"
 #include "store/stream.h"
 
@@ -83,7 +84,11 @@ userdata_put(struct ctx *c, int64_t room, struct str type, struct str content)
 	struct put p = { .user = c->who.user,
 	    .data = { .room = room, .type = type, .content = content } };
 
-	return put_and_tell(c, &p, 0);
+	if (!put_and_tell(c, &p, 0))
+		return false;
+	if (room == 0 && str_eq(type, S("m.ignored_user_list")))
+		ignore_forget(c->who.user);
+	return true;
 }
 
 bool

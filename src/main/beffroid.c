@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "core/ctx.h"
 #include "core/housekeeping.h"
+#include "core/ignore_cache.h"
 #include "core/session.h"
 #include "guard/ledger.h"
 
@@ -327,6 +328,7 @@ main(int argc, char **argv)
 	housekeeping_stop();
 	ledger_stop();
 	session_cache_stop();
+	ignore_cache_stop();
 	server_stop();
 	arena_free(a);
 	log_info("main", "stopped");

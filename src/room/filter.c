@@ -2,6 +2,8 @@
 /* See filter.h. */
 #include "room/filter.h"
 
+#include "room/ids.h"
+
 static bool
 bad(struct err *e, struct str key, const char *what)
 {
@@ -30,6 +32,19 @@ read_list(struct arena *a, const struct json *j, struct str key,
 	return true;
 }
 
+/* A list of identifiers, each of which fits. */
+static bool
+read_ids(struct arena *a, const struct json *j, struct str key,
+    bool (*fits)(struct str), struct filter_list *out, struct err *e)
+{
+	if (!read_list(a, j, key, out, e))
+		return false;
+	for (size_t i = 0; i < out->n; i++)
+		if (!fits(out->at[i]))
+			return bad(e, key, "an array of identifiers");
+	return true;
+}
+
 static bool
 read_flag(const struct json *j, struct str key, bool *out, struct err *e)
 {
@@ -46,7 +61,7 @@ read_flag(const struct json *j, struct str key, bool *out, struct err *e)
 void
 filter_init_event(struct event_filter *f)
 {
-	*f = (struct event_filter){ .contains_url = -1 };
+	*f = (struct event_filter){ .limit = -1, .contains_url = -1 };
 }
 
 void
@@ -73,13 +88,13 @@ filter_read_event(struct arena *a, const struct json *j,
 		return fail(e, M_BAD_JSON, "A filter must be an object");
 	if (limit != NULL && (limit->type != JSON_INT || limit->i < 0))
 		return bad(e, S("limit"), "a number from 0 on");
-	f->limit = limit != NULL ? (limit->i > 0 ? limit->i : 1) : 0;
+	f->limit = limit != NULL ? limit->i : -1;
 	if (!read_list(a, j, S("types"), &f->types, e) ||
 	    !read_list(a, j, S("not_types"), &f->not_types, e) ||
-	    !read_list(a, j, S("senders"), &f->senders, e) ||
-	    !read_list(a, j, S("not_senders"), &f->not_senders, e) ||
-	    !read_list(a, j, S("rooms"), &f->rooms, e) ||
-	    !read_list(a, j, S("not_rooms"), &f->not_rooms, e) ||
+	    !read_ids(a, j, S("senders"), id_user_ok, &f->senders, e) ||
+	    !read_ids(a, j, S("not_senders"), id_user_ok, &f->not_senders, e) ||
+	    !read_ids(a, j, S("rooms"), id_room_ok, &f->rooms, e) ||
+	    !read_ids(a, j, S("not_rooms"), id_room_ok, &f->not_rooms, e) ||
 	    !read_flag(j, S("contains_url"), &url, e) ||
 	    !read_flag(j, S("lazy_load_members"), &f->lazy_members, e) ||
 	    !read_flag(j, S("include_redundant_members"),
@@ -106,8 +121,9 @@ read_room_part(struct arena *a, const struct json *room,
 {
 	if (!json_is(room, JSON_OBJ))
 		return bad(e, S("room"), "an object");
-	return read_list(a, room, S("rooms"), &f->rooms, e) &&
-	    read_list(a, room, S("not_rooms"), &f->not_rooms, e) &&
+	return read_ids(a, room, S("rooms"), id_room_ok, &f->rooms, e) &&
+	    read_ids(a, room, S("not_rooms"), id_room_ok, &f->not_rooms,
+	    e) &&
 	    read_flag(room, S("include_leave"), &f->include_leave, e) &&
 	    read_part(a, room, S("state"), &f->state, e) &&
 	    read_part(a, room, S("timeline"), &f->timeline, e) &&

@@ -17,7 +17,7 @@ struct filter_list {
 };
 
 struct event_filter {			/* EventFilter and RoomEventFilter */
-	int64_t limit;			/* 0: not given */
+	int64_t limit;			/* -1: not given */
 	struct filter_list types, not_types;		/* globs with * */
 	struct filter_list senders, not_senders, rooms, not_rooms;
 	int contains_url;		/* -1 not given, 0, 1 */

@@ -29,7 +29,7 @@ def test_a_wrong_password_and_an_unknown_name_look_alike(server, alice):
 
 
 @pytest.mark.parametrize("name, code", [
-    ("", None), ("Ünicode", "M_INVALID_USERNAME"), ("Upper", "M_INVALID_USERNAME"), ("a b", "M_INVALID_USERNAME"),
+    ("", None), ("Ünicode", "M_INVALID_USERNAME"), ("a b", "M_INVALID_USERNAME"),
     ("x" * 250, "M_INVALID_USERNAME"), ("@other:example.org", "M_INVALID_USERNAME")])
 def test_names_of_new_accounts(server, name, code):
     status, answer = server.call("POST", V3 + "/register", {
@@ -156,3 +156,25 @@ def test_shared_secret_registration_makes_an_administrator(server):
     body.update(nonce=nonce, mac=hmac.new(b"complement", text, hashlib.sha1).hexdigest())
     assert server.call("POST", "/_synapse/admin/v1/register", body)[0] == 200
     assert server.call("POST", "/_synapse/admin/v1/register", body)[0] == 403, "a nonce holds once"
+
+
+def test_a_name_in_capitals_is_made_small(server):
+    status, answer = server.call("POST", V3 + "/register", {
+        "username": "Marie.CURIE", "password": "long-enough-1", "auth": {"type": "m.login.dummy"}})
+    assert (status, answer["user_id"]) == (200, "@marie.curie:localhost")
+    assert server.call("GET", V3 + "/register/available?username=MARIE.curie")[1]["errcode"] == "M_USER_IN_USE"
+
+
+def test_clients_of_old_ask_by_r0(server, alice):
+    old = "/_matrix/client/r0"
+    assert alice.ok("GET", old + "/account/whoami")["user_id"] == alice.id
+    assert server.call("GET", old + "/no/such/thing")[0] == 404
+
+
+def test_the_user_directory_does_not_show_oneself(alice, bob):
+    room = alice.create(invite=[bob.id])
+    bob.join(room)
+    for user, other in ((alice, bob), (bob, alice)):
+        found = [x["user_id"] for term in (alice.name, bob.name)
+                 for x in user.ok("POST", "/user_directory/search", {"search_term": term})["results"]]
+        assert found == [other.id]

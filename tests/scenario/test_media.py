@@ -10,7 +10,7 @@ import subprocess
 import pytest
 from PIL import Image
 
-from beffroid import quote
+from beffroid import Server, quote
 
 
 def upload(user, data, type="application/octet-stream", name="f"):
@@ -102,3 +102,14 @@ def test_a_bomb_is_refused_before_it_is_unpacked(alice):
 def test_the_decoder_dies_when_it_opens_a_file():
     decoder = pathlib.Path(os.environ["BEFFROID"]).parent / "beffroi-decoder"
     assert subprocess.run([decoder, "--probe-sandbox"]).returncode == -31, "SIGSYS"
+
+
+def test_the_paths_of_old_can_be_opened(tmp_path, new_store):
+    with Server(tmp_path / "data", new_store(), ["--media.unauthenticated=true"]) as server:
+        user = server.user()
+        media = upload(user, b"for everybody")
+        assert server.call("GET", f"/_matrix/media/v3/download/{media}", raw=True)[:2] == (200, b"for everybody")
+        assert server.call("GET", f"/_matrix/media/r0/download/{media}/x.txt", raw=True)[0] == 200
+        assert user.ok("GET", "/_matrix/media/v3/config")["m.upload.size"] > 0
+        record = [x for x in server.ledger() if x["operation"] == "old_download_get"]
+        assert [[y[0] for y in x["seen"]] for x in record] == [["media"]]

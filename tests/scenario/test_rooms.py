@@ -180,3 +180,54 @@ def test_relations_and_aggregations(alice, bob):
     assert put("k2")[1]["errcode"] == "M_DUPLICATE_ANNOTATION"
     chunk = bob.ok("GET", f"/_matrix/client/v1/rooms/{quote(room)}/relations/{quote(root)}/m.annotation")["chunk"]
     assert [e["content"]["m.relates_to"]["key"] for e in chunk] == ["👍"]
+
+
+def test_a_join_may_bring_content_of_its_own_but_not_the_servers(alice, bob):
+    room = alice.create(preset="public_chat")
+    bob.ok("POST", f"/join/{quote(room)}", {"org.example.desk": 7, "membership": "ban", "displayname": "Mallory"})
+    member = bob.ok("GET", f"/rooms/{quote(room)}/state/m.room.member/{quote(bob.id)}")
+    assert (member["membership"], member["org.example.desk"], member.get("displayname")) == ("join", 7, bob.name)
+
+
+def test_an_alias_removed_is_not_named_by_its_room_any_more(alice):
+    room = alice.create(room_alias_name="gone" + alice.name)
+    alias, kept = f"#gone{alice.name}:localhost", f"#kept{alice.name}:localhost"
+    alice.ok("PUT", f"/directory/room/{quote(kept)}", {"room_id": room})
+    alice.state(room, "m.room.canonical_alias", {"alias": alias, "alt_aliases": [alias, kept]})
+    alice.ok("DELETE", f"/directory/room/{quote(alias)}")
+    assert alice.ok("GET", f"/rooms/{quote(room)}/state/m.room.canonical_alias") == {"alt_aliases": [kept]}
+
+
+def test_events_tell_what_the_reader_was_then(alice, bob):
+    room = alice.create(preset="public_chat")
+    alice.send(room, "before")
+    since = bob.sync()["next_batch"]
+    bob.join(room)
+    alice.send(room, "after")
+    chunk = bob.messages(room, limit=50)["chunk"]
+    was = {e["content"]["body"]: e["unsigned"]["membership"] for e in chunk if e["type"] == "m.room.message"}
+    assert was == {"before": "leave", "after": "join"}
+    assert [e["unsigned"]["membership"] for e in chunk if e.get("state_key") == bob.id] == ["join"]
+    timeline = bob.sync(since)["rooms"]["join"][room]["timeline"]["events"]
+    assert timeline[-1]["unsigned"]["membership"] == "join"
+
+
+def test_members_as_of_a_sync(alice, bob):
+    room = alice.create(preset="public_chat")
+    at = alice.sync()["rooms"]["join"][room]["timeline"]["prev_batch"]
+    bob.join(room)
+    of = lambda query: {e["state_key"] for e in alice.ok("GET", f"/rooms/{quote(room)}/members{query}")["chunk"]}
+    assert of(f"?at={at}") == {alice.id} and of("") == {alice.id, bob.id}
+    assert alice.ask("GET", f"/rooms/{quote(room)}/members?at=nonsense")[1]["errcode"] == "M_INVALID_PARAM"
+
+
+def test_members_of_before_ones_time_are_not_shown(alice, bob, server):
+    room = alice.create(preset="public_chat", initial_state=[
+        {"type": "m.room.history_visibility", "state_key": "", "content": {"history_visibility": "joined"}}])
+    carol = server.user()
+    carol.join(room)
+    at = alice.sync()["next_batch"]
+    carol.ok("POST", f"/rooms/{quote(room)}/leave", {})
+    bob.join(room)
+    chunk = bob.ok("GET", f"/rooms/{quote(room)}/members?at={at}&membership=join")["chunk"]
+    assert {e["state_key"] for e in chunk} == {alice.id, bob.id}

@@ -190,3 +190,58 @@ def test_logging_out_ends_a_waiting_sync_at_once(alice):
     phone.ok("POST", "/logout", {})
     waiting.join()
     assert got["answer"][0] == 401 and time.monotonic() - began < 5
+
+
+def test_ignored_people_neither_speak_nor_invite(alice, bob, server):
+    carol = server.user()
+    room = alice.create(invite=[bob.id, carol.id])
+    bob.join(room)
+    carol.join(room)
+    since = alice.sync()["next_batch"]
+    put = lambda users: alice.ok("PUT", f"/user/{quote(alice.id)}/account_data/m.ignored_user_list",
+                                 {"ignored_users": {u: {} for u in users}})
+    put([bob.id])
+    bob.send(room, "noise")
+    carol.send(room, "sense")
+    unwanted, wanted = bob.create(invite=[alice.id]), carol.create(invite=[alice.id])
+    got = alice.sync(since)["rooms"]
+    assert bodies(got["join"][room]["timeline"]["events"]) == ["sense"]
+    assert set(got["invite"]) == {wanted} and unwanted not in alice.sync()["rooms"]["invite"]
+    assert bodies(alice.messages(room)["chunk"]) == ["sense"]
+    put([])
+    assert bodies(alice.messages(room)["chunk"]) == ["sense", "noise"]
+    assert unwanted in alice.sync()["rooms"]["invite"]
+
+
+def test_filters_are_checked(alice):
+    ask = lambda part: alice.ask("POST", f"/user/{quote(alice.id)}/filter", {"room": {"timeline": part}})[0]
+    assert [ask(x) for x in ({"rooms": ["x"]}, {"not_senders": ["x"]}, {"limit": -1}, {"types": "x"}, {"limit": 0})] == [
+        400, 400, 400, 400, 200]
+
+
+def test_no_timeline_is_no_timeline(alice, bob):
+    room = alice.create(invite=[bob.id])
+    bob.join(room)
+    bob.ok("POST", f"/rooms/{quote(room)}/leave", {})
+    got = bob.sync(filter='{"room":{"include_leave":true,"timeline":{"limit":0}}}')["rooms"]["leave"][room]
+    assert got["timeline"]["events"] == []
+    assert [e["content"]["membership"] for e in got["state"]["events"] if e.get("state_key") == bob.id] == ["leave"]
+
+
+def test_joining_again_breaks_the_timeline(alice, bob):
+    room = alice.create(preset="public_chat")
+    bob.join(room)
+    bob.ok("POST", f"/rooms/{quote(room)}/leave", {})
+    since = bob.sync()["next_batch"]
+    bob.join(room)
+    assert bob.sync(since)["rooms"]["join"][room]["timeline"]["limited"] is True
+
+
+def test_another_device_learns_of_a_room_left_and_forgotten(alice, bob):
+    room = alice.create(invite=[bob.id])
+    bob.join(room)
+    since = bob.sync()["next_batch"]
+    bob.ok("POST", f"/rooms/{quote(room)}/leave", {})
+    bob.ok("POST", f"/rooms/{quote(room)}/forget", {})
+    assert room in bob.sync(since)["rooms"]["leave"]
+    assert room not in bob.sync(filter='{"room":{"include_leave":true}}')["rooms"]["leave"]

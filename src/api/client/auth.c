@@ -149,7 +149,7 @@ register_available_get(struct req *rq)
 	struct jsonw *w;
 
 	if (!req_need(rq, "username", &name) ||
-	    !account_id(&rq->ctx, name, &user) ||
+	    !account_id(&rq->ctx, str_lower(rq->ctx.a, name), &user) ||
 	    !account_available(&rq->ctx, user))
 		return false;
 	w = res_open(rq, 200);
@@ -222,8 +222,8 @@ register_post(struct req *rq)
 	    !device_params(rq, &l))
 		return false;
 	if (name.n == 0)
-		name = str_lower(c->a, random_text(c->a, 12));
-	if (!account_id(c, name, &n.user) ||
+		name = random_text(c->a, 12);
+	if (!account_id(c, str_lower(c->a, name), &n.user) ||
 	    !account_available(c, n.user) || !uia_ask(rq, &u))
 		return false;
 	if (password.n == 0)
@@ -335,7 +335,7 @@ admin_register_post(struct req *rq)
 	if (!nonce_use(rq, nonce) || !str_eq_secret(mac, text))
 		return fail(&c->err, M_FORBIDDEN,
 		    "The nonce or the mac is wrong");
-	if (!account_id(c, name, &n.user))
+	if (!account_id(c, str_lower(c->a, name), &n.user))
 		return false;
 	n.admin = admin;
 	n.password = secret_dup(c->a, password);

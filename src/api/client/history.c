@@ -38,12 +38,14 @@ messages_get(struct req *rq)
 	struct room *r;
 	int64_t limit = 10, start;
 
+	if (!req_readable_room(rq, &r))
+		return false;
 	if (!req_has(rq, "dir"))
 		return fail(&rq->ctx.err, M_MISSING_PARAM,
 		    "The query needs dir");
 	if (!req_dir(rq, &ask.back) ||
 	    !req_int(rq, "limit", 0, PAGE_MAX, &limit) ||
-	    !req_filter(rq, "filter", &ask.filter) || !req_readable_room(rq, &r))
+	    !req_filter(rq, "filter", &ask.filter))
 		return false;
 	ask.from = ask.back ? room_head(r).last_seq : 0;
 	if (req_has(rq, "from") && !token_place(&rq->ctx, r,
@@ -59,7 +61,8 @@ messages_get(struct req *rq)
 		return false;
 	w = res_open(rq, 200);
 	jsonw_str(w, "start", token_room(rq->ctx.a, start));
-	if (page.more)
+	/* What a filter left of the oldest events has a token too: clients look for it. */
+	if (page.more || (page.n > 0 && !filter_all(&ask.filter)))
 		jsonw_str(w, "end", token_room(rq->ctx.a, page.end));
 	if (!res_bundled(rq, "chunk", r, page.ev, page.n))
 		return false;
@@ -91,7 +94,9 @@ event_get(struct req *rq)
 		return false;
 	}
 	if (!history_event(&rq->ctx, r, id, &ev) ||
-	    !history_bundle(&rq->ctx, r, ev, &opt.bundle))
+	    !history_bundle(&rq->ctx, r, ev, &opt.bundle) ||
+	    !room_membership_at(&rq->ctx, r, rq->ctx.who.user, ev,
+	    &opt.membership))
 		return false;
 	http_res_init(&rq->res, 200);
 	http_res_header(&rq->res, "Content-Type", S("application/json"));
@@ -146,7 +151,9 @@ context_get(struct req *rq)
 	    !res_bundled(rq, "events_after", r, after.ev, after.n))
 		return false;
 	opt.state = false;
-	if (!history_bundle(&rq->ctx, r, ev, &opt.bundle))
+	if (!history_bundle(&rq->ctx, r, ev, &opt.bundle) ||
+	    !room_membership_at(&rq->ctx, r, rq->ctx.who.user, ev,
+	    &opt.membership))
 		return false;
 	res_event(rq, "event", r, ev, &opt);
 	opt = (struct res_event_opt){ .room_id = true, .state = true };
@@ -231,16 +238,19 @@ membership_wanted(struct req *rq, const struct event *ev)
 	    !str_eq(is, req_query(rq, "not_membership"));
 }
 
-/* GET /rooms/{roomId}/members: membership, not_membership */
+/* GET /rooms/{roomId}/members: membership, not_membership, at */
 bool
 members_get(struct req *rq)
 {
 	struct res_event_opt opt = { .room_id = true, .state = true };
 	const struct sev *const *ev;
+	int64_t at = INT64_MAX - 1;
 	struct room *r;
 	size_t n;
 
-	if (!req_readable_room(rq, &r) || !history_state(&rq->ctx, r, &ev, &n))
+	if (!req_readable_room(rq, &r) || (req_has(rq, "at") &&
+	    !token_as_of(&rq->ctx, r, req_query(rq, "at"), &at)) ||
+	    !history_state_at(&rq->ctx, r, at, &ev, &n))
 		return false;
 	res_open(rq, 200);
 	jsonw_arr(&rq->w, "chunk");

@@ -61,7 +61,7 @@ keys_query_post(struct req *rq)
 		struct user_keys k;
 
 		if (ask->m[i].val.type != JSON_ARR)
-			return fail(&rq->ctx.err, M_INVALID_PARAM,
+			return fail(&rq->ctx.err, M_BAD_JSON,
 			    "device_keys names a list of devices a user");
 		if (!id_user_ok(id) || !server_is_local(id))
 			continue;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * Files: upload and authenticated download. The unauthenticated paths of old
- * are not here: every file that leaves has a reader on record.
+ * Files: upload and download. Every file that leaves has a reader on record; the
+ * paths of old, without a reader, are closed unless the operator opens them.
  * spec: client-server, "Content repository".
  */
 #include "api/res.h"
@@ -36,9 +36,6 @@ upload(struct req *rq, struct str id)
 	if (name.n > NAME_BYTES_MAX)
 		return fail(&rq->ctx.err, M_INVALID_PARAM,
 		    "filename takes at most 255 bytes");
-	if (fd < 0)
-		return fail(&rq->ctx.err, M_INVALID_PARAM,
-		    "The body is empty");
 	if (!media_store(&rq->ctx, fd, bytes, upload_type(rq), name, id,
 	    &row))
 		return false;
@@ -212,4 +209,33 @@ thumbnail_get(struct req *rq)
 	row.type = t.type;
 	file_headers(rq, &row, S("thumbnail"));
 	return true;
+}
+
+static bool
+old_paths_open(struct req *rq)
+{
+	return conf_get()->media_unauthenticated || fail(&rq->ctx.err,
+	    M_NOT_FOUND, "Files are given to signed-in users only: ask "
+	    "/_matrix/client/v1/media");
+}
+
+/* GET /_matrix/media/v3/download/{serverName}/{mediaId}; deprecated */
+bool
+old_download_get(struct req *rq)
+{
+	return old_paths_open(rq) && download_get(rq);
+}
+
+/* GET /_matrix/media/v3/download/{serverName}/{mediaId}/{fileName}; deprecated */
+bool
+old_download_name_get(struct req *rq)
+{
+	return old_paths_open(rq) && download_name_get(rq);
+}
+
+/* GET /_matrix/media/v3/thumbnail/{serverName}/{mediaId}; deprecated */
+bool
+old_thumbnail_get(struct req *rq)
+{
+	return old_paths_open(rq) && thumbnail_get(rq);
 }

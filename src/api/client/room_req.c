@@ -49,7 +49,9 @@ res_bundled(struct req *rq, const char *key, struct room *r,
 	for (size_t i = 0; i < n; i++) {
 		struct res_event_opt opt = { .room_id = true };
 
-		if (!history_bundle(&rq->ctx, r, ev[i], &opt.bundle))
+		if (!history_bundle(&rq->ctx, r, ev[i], &opt.bundle) ||
+		    !room_membership_at(&rq->ctx, r, rq->ctx.who.user, ev[i],
+		    &opt.membership))
 			return false;
 		res_event(rq, NULL, r, ev[i], &opt);
 	}

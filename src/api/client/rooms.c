@@ -172,13 +172,37 @@ room_upgrade_post(struct req *rq)
 	return res_close(rq);
 }
 
+/* Members of a join's body that are not the client's to put into the event. */
+static bool
+is_servers_word(struct str key)
+{
+	static const struct str word[] = {
+		S_INIT("membership"), S_INIT("displayname"),
+		S_INIT("avatar_url"), S_INIT("reason"), S_INIT("is_direct"),
+		S_INIT("third_party_invite"), S_INIT("third_party_signed"),
+		S_INIT("join_authorised_via_users_server"),
+	};
+
+	for (size_t i = 0; i < LEN(word); i++)
+		if (str_eq(word[i], key))
+			return true;
+	return false;
+}
+
+/* What else the body has becomes part of the member event, as clients expect. */
 static bool
 join_room(struct req *rq, struct room *r)
 {
 	struct str reason = { NULL, 0 };
+	struct json extra = json_new_obj();
 
-	if (!body_opt_str(rq, "reason", 2048, &reason) ||
-	    !member_join(&rq->ctx, r, reason, NULL))
+	if (!body_opt_str(rq, "reason", 2048, &reason))
+		return false;
+	for (uint32_t i = 0; i < rq->body.n; i++)
+		if (!is_servers_word(rq->body.m[i].key))
+			json_set(rq->ctx.a, &extra, rq->body.m[i].key,
+			    rq->body.m[i].val);
+	if (!member_join(&rq->ctx, r, reason, &extra))
 		return false;
 	jsonw_str(res_open(rq, 200), "room_id", room_id(r));
 	return res_close(rq);

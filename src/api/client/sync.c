@@ -7,6 +7,7 @@
 #include "api/res.h"
 #include "core/e2ee.h"
 #include "core/history.h"
+#include "core/ignore_cache.h"
 #include "core/member.h"
 #include "core/sync.h"
 #include "core/token.h"
@@ -308,13 +309,17 @@ write_timeline(struct run *s, const struct sync_room *x)
 	for (size_t i = 0; i < x->nev; i++) {
 		struct res_event_opt opt = { .fields = &s->filter.fields };
 
-		if (!history_bundle(s->c, x->r, x->ev[i], &opt.bundle))
+		if (!history_bundle(s->c, x->r, x->ev[i], &opt.bundle) ||
+		    !room_membership_at(s->c, x->r, s->c->who.user, x->ev[i],
+		    &opt.membership))
 			return false;
 		res_event(s->rq, NULL, x->r, x->ev[i], &opt);
 	}
 	jsonw_arr_end(s->w);
 	jsonw_bool(s->w, "limited", x->limited);
-	jsonw_str(s->w, "prev_batch", token_room(s->c->a, x->prev_seq));
+	jsonw_str(s->w, "prev_batch", x->limited ? token_room(s->c->a,
+	    x->prev_seq) : token_room_as_of(s->c->a, x->prev_seq,
+	    s->ask.now));
 	jsonw_obj_end(s->w);
 	return true;
 }
@@ -384,11 +389,24 @@ joined_part(struct run *s)
 	return true;
 }
 
+/* An invitation by somebody whom the user ignores is not shown. */
+static bool
+is_unwanted(const struct ignored *x, const struct sev *const *ev, size_t n,
+    enum membership which)
+{
+	return which == MEMBER_INVITE && n > 0 &&
+	    ignores(x, ev[n - 1]->ev.sender);
+}
+
 /* Invitations and knocks: what the user may know of the room. */
 static bool
 stripped_part(struct run *s, const char *part, const char *inner,
     enum membership which)
 {
+	struct ignored ignored;
+
+	if (!ignore_list(s->c, s->c->who.user, &ignored))
+		return false;
 	jsonw_obj(s->w, part);
 	for (size_t i = 0; i < s->nm; i++) {
 		const struct user_membership *m = &s->m[i];
@@ -403,6 +421,8 @@ stripped_part(struct run *s, const char *part, const char *inner,
 		if (!room_open_nid(s->c, m->room, &r) ||
 		    !member_stripped(s->c, r, s->c->who.user, &ev, &n))
 			return false;
+		if (is_unwanted(&ignored, ev, n, which))
+			continue;
 		jsonw_key(s->w, room_id(r));
 		jsonw_obj(s->w, NULL);
 		jsonw_obj(s->w, inner);
@@ -423,9 +443,10 @@ left_part(struct run *s)
 		const struct user_membership *m = &s->m[i];
 		struct sync_room x;
 
+		/* Of a room that one device forgot the others still learn that it was left. */
 		if ((m->membership != MEMBER_LEAVE &&
-		    m->membership != MEMBER_BAN) || m->forgotten ||
-		    m->pos > s->ask.now)
+		    m->membership != MEMBER_BAN) || m->pos > s->ask.now ||
+		    (m->forgotten && s->ask.since == 0))
 			continue;
 		if (s->ask.since == 0 ? !s->filter.include_leave
 		    : m->pos <= s->ask.since)
@@ -549,7 +570,7 @@ sync_get(struct req *rq)
 		return nothing(&s, s.ask.since, timeout);
 	s.ask.user = rq->ctx.who.user;
 	s.ask.filter = &s.filter;
-	s.ask.limit = s.filter.timeline.limit > 0
+	s.ask.limit = s.filter.timeline.limit >= 0
 	    ? (size_t)s.filter.timeline.limit : 10;
 	if (s.ask.limit > 1000)
 		s.ask.limit = 1000;
