@@ -9,6 +9,7 @@
 #include "api/route.h"
 
 #include "api/memory.h"
+#include "api/oauth/page.h"
 #include "api/rate.h"
 #include "api/res.h"
 #include "base/clock.h"
@@ -195,6 +196,10 @@ error_reply(struct req *rq)
 	if (e->code == M_OK)
 		fail(e, M_UNKNOWN, "The server failed");
 	seen_reset(&rq->seen);
+	if ((rq->route->flags & F_PAGE) != 0) {
+		page_error(rq);
+		return;
+	}
 	w = res_open(rq, err_status(e));
 	if (!e->bare) {
 		jsonw_cstr(w, "errcode", err_name(e->code));
@@ -274,7 +279,8 @@ send_reply(struct req *rq)
 	struct sending *x;
 
 	check_disclosure(rq);
-	cors(&rq->res);
+	if ((rq->route->flags & F_PAGE) == 0)
+		cors(&rq->res);
 	if (rq->seen.n == 0) {
 		http_reply(rq->http, &rq->res);
 		return;

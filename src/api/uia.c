@@ -7,8 +7,10 @@
 #include "api/uia.h"
 
 #include "base/clock.h"
+#include "api/oauth/page.h"
 #include "base/conf.h"
 #include "core/account.h"
+#include "core/oauth.h"
 #include "crypto/digest.h"
 #include "store/q_account.h"
 
@@ -43,6 +45,7 @@ challenge(struct req *rq, const struct uia *u, struct str session,
 	}
 	jsonw_arr_end(&w);
 	jsonw_obj(&w, "params");
+	buf_str(&b, u->params);
 	jsonw_obj_end(&w);
 	jsonw_arr(&w, "completed");
 	jsonw_arr_end(&w);
@@ -195,6 +198,54 @@ req_uia(struct req *rq)
 {
 	static const struct str flows[] = { S_INIT("m.login.password") };
 	struct uia u = { .flow = flows, .nflows = LEN(flows) };
+	bool by_oauth;
 
-	return uia_ask(rq, &u);
+	/* Such clients never learn the password: the account page does it all. */
+	if (!oauth_is_session(&rq->ctx, &by_oauth))
+		return false;
+	return by_oauth ? fail(&rq->ctx.err, M_FORBIDDEN, "This is done on "
+	    "the account page: " STR_FMT PAGE_ROOT,
+	    STR_ARG(conf_get()->server_public_baseurl)) : uia_ask(rq, &u);
+}
+
+static struct str
+reset_params(struct req *rq, const struct site *s)
+{
+	struct str url = site_url(rq, s, PAGE_ROOT
+	    "?action=org.matrix.cross_signing_reset");
+	struct json text = json_of_str(url);
+	struct str quoted = json_text(rq->ctx.a, &text);
+
+	return str_fmt(rq->ctx.a, "\"m.oauth\":{\"url\":" STR_FMT "},"
+	    "\"org.matrix.cross_signing_reset\":{\"url\":" STR_FMT "}",
+	    STR_ARG(quoted), STR_ARG(quoted));
+}
+
+bool
+uia_ask_reset(struct req *rq)
+{
+	static const struct str flows[] = { S_INIT("m.oauth"),
+	    S_INIT("org.matrix.cross_signing_reset") };
+	struct uia u = { .flow = flows, .nflows = LEN(flows) };
+	const struct json *auth = json_get_obj(&rq->body, S("auth"));
+	struct str id = json_str(auth, S("session"));
+	struct ctx *c = &rq->ctx;
+	bool by_oauth, allowed;
+	struct site site;
+
+	if (!oauth_is_session(c, &by_oauth))
+		return false;
+	if (!by_oauth)
+		return req_uia(rq);
+	if (!site_open(rq, &site) || !approval_use(c, c->who.user,
+	    S("cross_signing_reset"), &allowed))
+		return false;
+	if (allowed)
+		return id.n == 0 || db_transact(c->db, delete_body, &id,
+		    &c->err);
+	u.params = reset_params(rq, &site);
+	if (id.n == 0)
+		return begin(rq, &u);
+	return check_session(rq, &u, id) && challenge(rq, &u, id,
+	    M_UNAUTHORIZED, "This was not allowed on the account page yet");
 }

@@ -10,9 +10,12 @@ struct uia {
 	size_t nflows;
 	bool body_may_change;
 	struct str *token;		/* out: the registration token that was shown */
+	struct str params;		/* JSON members of the challenge's params */
 };
 
 /* True: done, go on. False: the 401 with what to do, or another error, is set. */
 bool uia_ask(struct req *rq, const struct uia *u) MUST_CHECK;
+/* Before cross-signing keys are replaced: as req_uia, or by m.oauth for who signed in by OAuth 2.0. */
+bool uia_ask_reset(struct req *rq) MUST_CHECK;
 
 #endif

@@ -8,6 +8,7 @@
 #include "core/session.h"
 #include "crypto/digest.h"
 #include "room/ids.h"
+#include "store/q_browser.h"
 #include "store/q_profile.h"
 
 #include <pthread.h>
@@ -174,6 +175,16 @@ set_password_body(struct db *db, void *arg, struct err *e)
 	return account_set_password(db, x->user_id, x->password, e);
 }
 
+/* With the password, every browser that is signed in by the old one ends. */
+static bool
+change_password_body(struct db *db, void *arg, struct err *e)
+{
+	const struct account *x = arg;
+
+	return set_password_body(db, arg, e) && browser_delete_user(db,
+	    x->user_id, S(""), e);
+}
+
 /* An imported hash is replaced by one of ours at the first sign-in. */
 static bool
 rehash(struct ctx *c, struct str user, struct secret password)
@@ -233,7 +244,7 @@ account_change_password(struct ctx *c, struct str user,
 
 	return password_strong(c, password) &&
 	    hash_password(c, password, &x.password) &&
-	    db_transact(c->db, set_password_body, &x, &c->err);
+	    db_transact(c->db, change_password_body, &x, &c->err);
 }
 
 bool
@@ -279,6 +290,7 @@ end_body(struct db *db, void *arg, struct err *e)
 
 	return account_set_flags(db, x->user, x->f, e) &&
 	    account_set_password(db, x->user, none, e) &&
+	    browser_delete_user(db, x->user, none, e) &&
 	    directory_put(db, x->user, none, e) &&
 	    profile_delete_all(db, x->user, e);
 }

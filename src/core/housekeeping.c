@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "core/typing.h"
+#include "store/q_browser.h"
 #include "store/q_sweep.h"
 
 #include <pthread.h>
@@ -30,7 +31,8 @@ sweep_body(struct db *db, void *arg, struct err *e)
 	int64_t now = *(int64_t *)arg;
 
 	return sweep_txns(db, now - TXN_KEEP_MS, e) &&
-	    sweep_uia(db, now - UIA_KEEP_MS, e) && sweep_tokens(db, now, e);
+	    sweep_uia(db, now - UIA_KEEP_MS, e) && sweep_tokens(db, now, e) &&
+	    sweep_oauth(db, now, conf_get()->oauth_browser_lifetime, e);
 }
 
 static bool

@@ -7,6 +7,7 @@
 #include "core/notify.h"
 #include "core/session_cache.h"
 #include "crypto/digest.h"
+#include "store/q_oauth.h"
 #include "store/stream.h"
 
 #define TOKEN_LETTERS 43		/* 256 bits of [A-Za-z0-9] */
@@ -89,6 +90,16 @@ issue_tokens(struct db *db, struct issue *i, struct err *e)
 }
 
 static bool
+note_client(struct db *db, const struct issue *i, struct err *e)
+{
+	struct oauth_session x = { .family = i->family,
+	    .client_id = i->l->client, .user_id = i->l->user,
+	    .device_id = i->out->device, .scope = i->l->scope };
+
+	return x.client_id.n == 0 || oauth_session_insert(db, &x, e);
+}
+
+static bool
 login_body(struct db *db, void *arg, struct err *e)
 {
 	struct issue *i = arg;
@@ -106,15 +117,16 @@ login_body(struct db *db, void *arg, struct err *e)
 	if (!i->fresh_device && !device_delete(db, dev.user_id, dev.device_id,
 	    e))
 		return false;
-	return device_put(db, &dev, e) && issue_tokens(db, i, e);
+	return device_put(db, &dev, e) && issue_tokens(db, i, e) &&
+	    note_client(db, i, e);
 }
 
 static void
-draw_tokens(struct ctx *c, bool refresh, struct tokens *out)
+draw_tokens(struct ctx *c, bool refresh, bool always, struct tokens *out)
 {
 	out->access = str_cat(c->a, S("bat_"), random_text(c->a,
 	    TOKEN_LETTERS));
-	if (!refresh || !conf_get()->session_refreshable)
+	if (!refresh || !(always || conf_get()->session_refreshable))
 		return;
 	out->refresh = str_cat(c->a, S("brt_"), random_text(c->a,
 	    TOKEN_LETTERS));
@@ -141,7 +153,7 @@ session_login(struct ctx *c, const struct login *l, struct tokens *out)
 
 	*out = (struct tokens){ .device = l->device.n > 0 ? l->device
 	    : new_device_id(c) };
-	draw_tokens(c, l->refresh, out);
+	draw_tokens(c, l->refresh, l->client.n > 0, out);
 	if (!db_transact(c->db, login_body, &i, &c->err)) {
 		stream_end(&i.tx, NULL, NULL);
 		return false;
@@ -191,20 +203,24 @@ refresh_body(struct db *db, void *arg, struct err *e)
 	return issue_tokens(db, i, e);
 }
 
-bool
-session_refresh(struct ctx *c, struct str token, struct tokens *out)
+static bool
+refresh_by(struct ctx *c, struct str token, bool oauth, struct tokens *out)
 {
 	struct login l = { .refresh = true };
 	struct issue i = { .c = c, .l = &l, .out = out,
 	    .used = sha256_raw(c->a, token) };
+	struct oauth_session s;
 	struct refresh row;
-	bool found;
+	bool found, by_oauth = false;
 
 	*out = (struct tokens){ .expires_in_ms = 0 };
-	draw_tokens(c, true, out);
+	draw_tokens(c, true, oauth, out);
 	if (!refresh_find(c->db, c->a, i.used, &row, &found, &c->err))
 		return false;
-	if (!found)
+	if (found && !oauth_session_find(c->db, c->a, row.family, &s,
+	    &by_oauth, &c->err))
+		return false;
+	if (!found || by_oauth != oauth)
 		return fail(&c->err, M_UNKNOWN_TOKEN,
 		    "The refresh token is not known");
 	l.user = row.user_id;
@@ -216,6 +232,18 @@ session_refresh(struct ctx *c, struct str token, struct tokens *out)
 	notify_kick(row.user_id, row.device_id);
 	return fail(&c->err, M_UNKNOWN_TOKEN, "The refresh token was used "
 	    "twice: this session has ended, sign in again");
+}
+
+bool
+session_refresh(struct ctx *c, struct str token, struct tokens *out)
+{
+	return refresh_by(c, token, false, out);
+}
+
+bool
+session_refresh_oauth(struct ctx *c, struct str token, struct tokens *out)
+{
+	return refresh_by(c, token, true, out);
 }
 
 struct ending {

@@ -28,6 +28,7 @@ struct login {
 	struct str device;		/* empty: a new one */
 	struct str device_name;
 	bool refresh;			/* the client wants a refresh token */
+	struct str client, scope;	/* by OAuth 2.0: then it has one always; empty: not so */
 };
 struct tokens {
 	struct str access, refresh;	/* refresh empty: none */
@@ -38,6 +39,8 @@ struct tokens {
 bool session_login(struct ctx *c, const struct login *l, struct tokens *out) MUST_CHECK;
 /* Rotates. A token used twice, after its successor was used, ends the whole sign-in. errors M_UNKNOWN_TOKEN 401 */
 bool session_refresh(struct ctx *c, struct str token, struct tokens *out) MUST_CHECK;
+/* The same for a token given by OAuth 2.0, of the client that it was given to. */
+bool session_refresh_oauth(struct ctx *c, struct str token, struct tokens *out) MUST_CHECK;
 
 /* Ends the actor's sign-in, its device and keys with it. */
 bool session_logout(struct ctx *c) MUST_CHECK;

@@ -46,6 +46,11 @@ static const struct query dev_refresh = {
 	.sql = "DELETE FROM refresh_token WHERE user_id = $1"
 	    " AND device_id = $2",
 };
+static const struct query dev_oauth = {
+	.name = "device.delete_oauth",
+	.sql = "DELETE FROM oauth_session WHERE user_id = $1"
+	    " AND device_id = $2",
+};
 static const struct query acc_insert = {
 	.name = "access_token.insert",
 	.sql = "INSERT INTO access_token (hash, user_id, device_id, family,"
@@ -85,6 +90,10 @@ static const struct query ref_family = {
 	.name = "refresh_token.delete_family",
 	.sql = "DELETE FROM refresh_token WHERE family = $1",
 };
+static const struct query oauth_family = {
+	.name = "oauth_session.delete_family",
+	.sql = "DELETE FROM oauth_session WHERE family = $1",
+};
 static const struct query ref_successor = {
 	.name = "refresh_token.successor_used",
 	.sql = "SELECT 1 FROM refresh_token WHERE family = $1"
@@ -116,7 +125,7 @@ static const struct query uia_del = {
 };
 
 QUERIES(q_session, &dev_put, &dev_list, &dev_find, &dev_rename, &dev_seen,
-    &dev_delete, &dev_access, &dev_refresh, &acc_insert, &acc_find,
+    &dev_delete, &dev_access, &dev_refresh, &dev_oauth, &oauth_family, &acc_insert, &acc_find,
     &acc_family, &acc_others, &ref_insert, &ref_find, &ref_use, &ref_family,
     &ref_successor, &ref_replace, &uia_add, &uia_get, &uia_done, &uia_del)
 
@@ -209,6 +218,7 @@ device_delete(struct db *db, struct str user, struct str device,
 {
 	return db_exec(db, &dev_access, V(v_str(user), v_str(device)), e) &&
 	    db_exec(db, &dev_refresh, V(v_str(user), v_str(device)), e) &&
+	    db_exec(db, &dev_oauth, V(v_str(user), v_str(device)), e) &&
 	    db_exec(db, &dev_delete, V(v_str(user), v_str(device)), e);
 }
 
@@ -253,7 +263,8 @@ bool
 tokens_delete_family(struct db *db, int64_t family, struct err *e)
 {
 	return db_exec(db, &acc_family, V(v_int(family)), e) &&
-	    db_exec(db, &ref_family, V(v_int(family)), e);
+	    db_exec(db, &ref_family, V(v_int(family)), e) &&
+	    db_exec(db, &oauth_family, V(v_int(family)), e);
 }
 
 bool

@@ -7,6 +7,7 @@
 #include "base/conf.h"
 #include "base/enc.h"
 #include "core/account.h"
+#include "core/browser.h"
 #include "core/session.h"
 #include "crypto/digest.h"
 #include "room/ids.h"
@@ -138,7 +139,8 @@ bool
 logout_all_post(struct req *rq)
 {
 	return session_end_all(&rq->ctx, rq->ctx.who.user,
-	    (struct str){ NULL, 0 }) && res_empty(rq);
+	    (struct str){ NULL, 0 }) && browser_end_others(&rq->ctx,
+	    rq->ctx.who.user, (struct str){ NULL, 0 }) && res_empty(rq);
 }
 
 /* GET /register/available?username= */

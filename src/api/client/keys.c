@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* Keys, cross-signing, to-device. spec: client-server, "End-to-End Encryption". */
 #include "api/res.h"
+#include "api/uia.h"
 #include "core/e2ee.h"
 #include "core/keys.h"
 #include "core/token.h"
@@ -145,7 +146,7 @@ device_signing_upload_post(struct req *rq)
 	    body_opt_obj(rq, "self_signing_key", &self) &&
 	    body_opt_obj(rq, "user_signing_key", &user) &&
 	    crosssign_is_harmless(&rq->ctx, master, self, user, &harmless) &&
-	    (harmless || req_uia(rq)) &&
+	    (harmless || uia_ask_reset(rq)) &&
 	    crosssign_upload(&rq->ctx, master, self, user) && res_empty(rq);
 }
 

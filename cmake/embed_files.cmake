@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Writes OUT, a C file with the bytes of FILES (separated by commas), each under its name: cmake -DFILES=a,b -DOUT=x.c -P embed_files.cmake
+string(REPLACE "," ";" files "${FILES}")
+set(text "/* Generated from src/api/oauth/: do not edit. */\n#include \"api/oauth/asset.h\"\n\n")
+set(rows "")
+foreach(file ${files})
+  get_filename_component(name ${file} NAME)
+  string(MAKE_C_IDENTIFIER ${name} id)
+  file(READ ${file} hex HEX)
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "'\\\\x\\1'," bytes "${hex}")
+  string(APPEND text "static const char ${id}[] = {\n${bytes}0\n};\n\n")
+  string(APPEND rows "\t{ \"${name}\", { ${id}, sizeof(${id}) - 1 } },\n")
+endforeach()
+string(APPEND text "const struct asset assets[] = {\n${rows}\t{ 0, { 0, 0 } },\n};\n")
+file(WRITE ${OUT} "${text}")
