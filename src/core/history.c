@@ -5,6 +5,7 @@
 #include "base/map.h"
 #include "core/evcache.h"
 #include "store/q_event.h"
+#include "store/q_room.h"
 
 #include <string.h>
 
@@ -25,14 +26,16 @@ bool
 history_may_read(struct ctx *c, struct room *r)
 {
 	const struct sev *left, *joined;
-	bool world;
+	bool world, forgotten = false;
 
 	if (room_membership(r, c->who.user) == MEMBER_JOIN)
 		return true;
 	if (!room_departure(c, r, c->who.user, &left, &joined) ||
-	    !is_world_readable(c, r, &world))
+	    !is_world_readable(c, r, &world) || (left != NULL &&
+	    !member_forgotten(c->db, room_nid(r), c->who.user, &forgotten,
+	    &c->err)))
 		return false;
-	return left != NULL || world ||
+	return (left != NULL && !forgotten) || world ||
 	    fail(&c->err, M_FORBIDDEN, "You are not in this room");
 }
 

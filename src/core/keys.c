@@ -15,7 +15,7 @@ struct upload {
 	struct ctx *c;
 	const struct json *device, *one_time, *fallback;
 	struct str device_text;
-	bool device_changed;
+	bool device_changed, identity_changed;
 	struct stream_tx tx;
 };
 
@@ -142,6 +142,9 @@ upload_body(struct db *db, void *arg, struct err *e)
 	struct upload *u = arg;
 	struct ctx *c = u->c;
 
+	if (u->identity_changed && !device_identity_drop(db, c->who.user,
+	    c->who.device, e))
+		return false;
 	if (u->device_changed && (!device_key_put(db, c->who.user,
 	    c->who.device, u->device_text, e) || !devicelist_bump(db, &u->tx,
 	    c->who.user, e)))
@@ -149,15 +152,12 @@ upload_body(struct db *db, void *arg, struct err *e)
 	return put_one_time(db, u, e) && put_fallback(db, u, e);
 }
 
-/* A device keeps its identity: other keys need a new sign-in. */
+/* A client that lost its keys and kept its token makes new ones. */
 static bool
-same_identity(struct ctx *c, const struct json *old, const struct json *new)
+same_identity(const struct json *old, const struct json *new)
 {
-	const struct json *x = json_get_obj(old, S("keys"));
-	const struct json *y = json_get_obj(new, S("keys"));
-
-	return json_equal(x, y) || bad(c, "A device cannot change its "
-	    "identity keys: sign in anew");
+	return json_equal(json_get_obj(old, S("keys")),
+	    json_get_obj(new, S("keys")));
 }
 
 bool
@@ -178,9 +178,10 @@ keys_upload(struct ctx *c, const struct json *device,
 	    &c->err)))
 		return false;
 	if (device != NULL) {
-		if (!check_device(c, device) ||
-		    (kept.n > 0 && !same_identity(c, &old, device)))
+		if (!check_device(c, device))
 			return false;
+		u.identity_changed = kept.n > 0 &&
+		    !same_identity(&old, device);
 		u.device_text = json_text(c->a, device);
 		u.device_changed = !str_eq(kept, u.device_text);
 		key = keys_of_device(device, c->who.device, c->a);

@@ -260,7 +260,7 @@ with_one(struct arena *a, const struct sev *const *ev, size_t n,
 
 /*
  * The user's own member event, if it is not there: at the end of the timeline,
- * or in the state for a client that wants no timeline.
+ * or in the state for a client that wants no timeline; if the filter wants it.
  */
 static bool
 add_own(struct ctx *c, const struct sync_ask *ask,
@@ -278,9 +278,9 @@ add_own(struct ctx *c, const struct sync_ask *ask,
 			return true;
 	if (own == NULL)
 		return true;
-	if (ask->limit > 0)
+	if (ask->limit > 0 && filter_event(&ask->filter->timeline, &own->ev))
 		out->ev = with_one(c->a, out->ev, out->nev++, own);
-	else
+	else if (ask->limit == 0 && filter_event(&ask->filter->state, &own->ev))
 		out->state = with_one(c->a, out->state, out->nstate++, own);
 	return true;
 }

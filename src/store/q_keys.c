@@ -353,14 +353,22 @@ device_changes_in(struct db *db, struct arena *a, int64_t from, int64_t upto,
 }
 
 bool
-device_keys_delete(struct db *db, struct str user, struct str device,
+device_identity_drop(struct db *db, struct str user, struct str device,
     struct err *e)
 {
-	static const struct query *const all[] = { &del_dk, &del_o, &del_f,
-	    &del_s, &del_t };
+	static const struct query *const all[] = { &del_o, &del_f, &del_s };
 
 	for (size_t i = 0; i < LEN(all); i++)
 		if (!db_exec(db, all[i], V(v_str(user), v_str(device)), e))
 			return false;
 	return true;
+}
+
+bool
+device_keys_delete(struct db *db, struct str user, struct str device,
+    struct err *e)
+{
+	return device_identity_drop(db, user, device, e) &&
+	    db_exec(db, &del_dk, V(v_str(user), v_str(device)), e) &&
+	    db_exec(db, &del_t, V(v_str(user), v_str(device)), e);
 }

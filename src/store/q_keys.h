@@ -38,6 +38,8 @@ bool signatures_of(struct db *db, struct arena *a, struct str user, struct str v
 
 bool device_change_put(struct db *db, struct str user, int64_t pos, struct err *e) MUST_CHECK;
 bool device_changes_in(struct db *db, struct arena *a, int64_t from, int64_t upto, struct str **out, size_t *n, struct err *e) MUST_CHECK;
+/* What was made with a device's old identity: its one-time and fallback keys, and signatures of it. */
+bool device_identity_drop(struct db *db, struct str user, struct str device, struct err *e) MUST_CHECK;
 /* Keys, one-time keys, signatures and messages of a device. */
 bool device_keys_delete(struct db *db, struct str user, struct str device, struct err *e) MUST_CHECK;
 

@@ -54,6 +54,12 @@ static const struct query member_set = {
 	    " CASE WHEN excluded.membership IN ($7, $8, $9) THEN 0"
 	    " ELSE membership.forgotten END",
 };
+static const struct query forgotten = {
+	.name = "membership.forgotten",
+	.sql = "SELECT 1 FROM membership"
+	    " WHERE room = $1 AND user_id = $2 AND forgotten = 1",
+};
+
 static const struct query forget = {
 	.name = "membership.forget",
 	.sql = "UPDATE membership SET forgotten = 1 WHERE room = $1"
@@ -88,7 +94,8 @@ static const struct query publish_move = {
 };
 
 QUERIES(q_room, &find, &find_nid, &insert, &head, &publish, &published,
-    &state_list, &state_put, &members, &member_set, &forget, &alias_get,
+    &state_list, &state_put, &members, &member_set, &forget,
+    &forgotten, &alias_get,
     &alias_add, &alias_del, &alias_of, &alias_move, &publish_move)
 
 struct take {
@@ -244,6 +251,21 @@ member_put(struct db *db, int64_t room, const struct member_row *m,
 	    v_int((int64_t)m->membership), v_int(m->event), v_int(m->seq),
 	    v_int(m->pos), v_int(MEMBER_JOIN), v_int(MEMBER_INVITE),
 	    v_int(MEMBER_KNOCK)), e);
+}
+
+static void
+take_nothing(struct rows *r, void *arg)
+{
+	(void)r;
+	(void)arg;
+}
+
+bool
+member_forgotten(struct db *db, int64_t room, struct str user, bool *out,
+    struct err *e)
+{
+	return db_one(db, &forgotten, V(v_int(room), v_str(user)),
+	    take_nothing, NULL, out, e);
 }
 
 bool

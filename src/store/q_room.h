@@ -39,6 +39,7 @@ bool members_of_room(struct db *db, struct arena *a, int64_t room, struct member
 /* A change of membership; a join, an invite or a knock undoes forgetting. */
 bool member_put(struct db *db, int64_t room, const struct member_row *m, struct err *e) MUST_CHECK;
 bool member_forget(struct db *db, int64_t room, struct str user, struct err *e) MUST_CHECK;
+bool member_forgotten(struct db *db, int64_t room, struct str user, bool *out, struct err *e) MUST_CHECK;
 
 struct alias_row {
 	struct str alias, creator;

@@ -231,3 +231,13 @@ def test_members_of_before_ones_time_are_not_shown(alice, bob, server):
     bob.join(room)
     chunk = bob.ok("GET", f"/rooms/{quote(room)}/members?at={at}&membership=join")["chunk"]
     assert {e["state_key"] for e in chunk} == {alice.id, bob.id}
+
+
+def test_a_forgotten_room_cannot_be_read(alice, bob):
+    room = alice.create(invite=[bob.id])
+    bob.join(room)
+    bob.ok("POST", f"/rooms/{quote(room)}/leave", {})
+    assert bob.messages(room)["chunk"]
+    bob.ok("POST", f"/rooms/{quote(room)}/forget", {})
+    for path in ("/messages?dir=b", "/messages", "/state", "/members"):
+        assert bob.ask("GET", f"/rooms/{quote(room)}{path}")[:1] == (403,), path
