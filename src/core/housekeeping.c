@@ -3,7 +3,9 @@
 #include "core/housekeeping.h"
 
 #include "base/clock.h"
+#include "base/conf.h"
 #include "base/log.h"
+#include "core/search.h"
 #include "core/typing.h"
 #include "store/q_browser.h"
 #include "store/q_sweep.h"
@@ -13,6 +15,7 @@
 #include <time.h>
 
 #define TICK_MS 500
+#define INDEX_BATCHES 5			/* a tick */
 #define SWEEP_EVERY_MS (60 * 1000)
 #define TXN_KEEP_MS (24 * 3600 * INT64_C(1000))
 #define UIA_KEEP_MS (3600 * INT64_C(1000))
@@ -33,6 +36,16 @@ sweep_body(struct db *db, void *arg, struct err *e)
 	return sweep_txns(db, now - TXN_KEEP_MS, e) &&
 	    sweep_uia(db, now - UIA_KEEP_MS, e) && sweep_tokens(db, now, e) &&
 	    sweep_oauth(db, now, conf_get()->oauth_browser_lifetime, e);
+}
+
+static void
+index_new(struct ctx *c)
+{
+	if (!conf_get()->search_enabled || search_catch_up(c, INDEX_BATCHES))
+		return;
+	log_err(LOG_WARN, "housekeeping", "new events were not indexed",
+	    &c->err);
+	err_clear(&c->err);
 }
 
 static bool
@@ -65,6 +78,7 @@ run(void *arg)
 	do {
 		c.now_ms = clock_now_ms();
 		(void)typing_expire(&c);
+		index_new(&c);
 		if (c.now_ms - swept > SWEEP_EVERY_MS) {
 			swept = c.now_ms;
 			if (!db_transact(c.db, sweep_body, &c.now_ms, &c.err))

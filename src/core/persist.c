@@ -8,6 +8,7 @@
 
 #include "core/notify.h"
 #include "room/ids.h"
+#include "store/q_search.h"
 #include "store/stream.h"
 
 #include <assert.h>
@@ -94,7 +95,8 @@ store_redaction(struct db *db, const struct pending *p, struct err *e)
 
 	return target == NULL || (event_redact_row(db, target->nid, p->pruned,
 	    p->ev.id, EVENT_F_REDACTED, e) &&
-	    relation_delete(db, target->nid, e));
+	    relation_delete(db, target->nid, e) &&
+	    search_remove(db, target->nid, e));
 }
 
 static bool

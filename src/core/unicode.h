@@ -8,5 +8,7 @@
 
 /* For searching: case folded, compatibility decomposed, without accents. Not valid UTF-8: lower-cased bytes. */
 struct str unicode_fold(struct arena *a, struct str s);
+/* The same with accents, composed: as stemmers want it. */
+struct str unicode_lower(struct arena *a, struct str s);
 
 #endif

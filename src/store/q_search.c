@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* See q_search.h. */
+#include "store/q_search.h"
+
+#include "room/visible.h"
+
+static const struct query pos_get = {
+	.name = "search.pos",
+	.sql = "SELECT pos FROM search_pos WHERE id = 1",
+};
+static const struct query pos_move = {
+	.name = "search.pos_move",
+	.sql = "UPDATE search_pos SET pos = $2 WHERE id = 1 AND pos = $1",
+};
+static const struct query events = {
+	.name = "search.events",
+	.sql = "SELECT nid, room, type, json FROM event WHERE nid > $1"
+	    " AND nid <= $2 AND seq IS NOT NULL AND redacted_by IS NULL"
+	    " AND (type = 'm.room.message' OR (type IN ('m.room.name',"
+	    " 'm.room.topic') AND state_key = '')) ORDER BY nid LIMIT $3",
+};
+static const struct query put = {
+	.name = "search.put",
+	.sql = "INSERT INTO search_text (nid, stems) SELECT e.nid, CAST("
+	    "CAST($2 AS TEXT) || ' ' || CAST($3 AS TEXT) AS TSVECTOR)"
+	    " FROM event e WHERE e.nid = $1 AND e.redacted_by IS NULL"
+	    " ON CONFLICT (nid) DO NOTHING",
+	.sqlite = "INSERT OR REPLACE INTO search_text (rowid, stems, marks)"
+	    " SELECT e.nid, $2, $3 FROM event e WHERE e.nid = $1"
+	    " AND e.redacted_by IS NULL",
+};
+static const struct query remove_one = {
+	.name = "search.remove",
+	.sql = "DELETE FROM search_text WHERE nid = $1",
+	.sqlite = "DELETE FROM search_text WHERE rowid = $1",
+};
+
+#define OF_USER " JOIN membership m ON m.room = e.room AND m.user_id = $2" \
+	" AND m.membership IN ($3, $4, $5) AND m.forgotten = 0"
+#define PG_QUERY "CAST(replace(replace(CAST($1 AS TEXT), ' AND ', ' & ')," \
+	" ' OR ', ' | ') AS TSQUERY)"
+#define PG_FIND "SELECT s.nid, e.room, CAST(1000000 *" \
+	" ts_rank(s.stems, " PG_QUERY ") AS BIGINT) AS closeness" \
+	" FROM search_text s JOIN event e ON e.nid = s.nid" OF_USER \
+	" WHERE s.stems @@ " PG_QUERY
+/* CROSS JOIN: the index first. Marks weigh nothing. */
+#define SQLITE_FIND "SELECT s.rowid, e.room, CAST(-1000000 *" \
+	" bm25(search_text, 1.0, 0.0) AS INTEGER) AS closeness" \
+	" FROM search_text s CROSS JOIN event e ON e.nid = s.rowid" OF_USER \
+	" WHERE search_text MATCH $1"
+static const struct query find_recent = {
+	.name = "search.recent",
+	.sql = PG_FIND " ORDER BY s.nid DESC LIMIT $6",
+	.sqlite = SQLITE_FIND " ORDER BY s.rowid DESC LIMIT $6",
+};
+static const struct query find_rank = {
+	.name = "search.rank",
+	.sql = PG_FIND " ORDER BY closeness DESC, s.nid DESC LIMIT $6",
+	.sqlite = SQLITE_FIND " ORDER BY closeness DESC, s.rowid DESC"
+	    " LIMIT $6",
+};
+
+QUERIES(q_search, &pos_get, &pos_move, &events, &put, &remove_one,
+    &find_recent, &find_rank)
+
+static void
+take_int(struct rows *r, void *arg)
+{
+	*(int64_t *)arg = db_int(r, 0);
+}
+
+bool
+search_pos_get(struct db *db, int64_t *pos, struct err *e)
+{
+	bool found;
+
+	*pos = 0;
+	return db_one(db, &pos_get, V0, take_int, pos, &found, e);
+}
+
+bool
+search_pos_move(struct db *db, int64_t from, int64_t to, bool *moved,
+    struct err *e)
+{
+	int64_t n = 0;
+
+	if (!db_change(db, &pos_move, V(v_int(from), v_int(to)), &n, e))
+		return false;
+	*moved = n > 0;
+	return true;
+}
+
+bool
+search_events(struct db *db, struct arena *a, int64_t after, int64_t upto,
+    size_t max, struct search_event **out, size_t *n, struct err *e)
+{
+	struct search_event *at = arena_array(a, struct search_event, max);
+	size_t count = 0;
+	struct rows r;
+
+	if (!db_query(db, &events, V(v_int(after), v_int(upto),
+	    v_int((int64_t)max)), &r, e))
+		return false;
+	while (count < max && db_next(&r))
+		at[count++] = (struct search_event){ db_int(&r, 0),
+		    db_int(&r, 1), db_str(&r, 2, a), db_str(&r, 3, a) };
+	*out = at;
+	*n = count;
+	return db_done(&r, e);
+}
+
+bool
+search_put(struct db *db, int64_t nid, struct str stems, struct str marks,
+    struct err *e)
+{
+	return db_exec(db, &put, V(v_int(nid), v_str(stems), v_str(marks)), e);
+}
+
+bool
+search_remove(struct db *db, int64_t nid, struct err *e)
+{
+	return db_exec(db, &remove_one, V(v_int(nid)), e);
+}
+
+bool
+search_find(struct db *db, struct arena *a, struct str expression,
+    struct str user, bool by_rank, size_t max, struct search_hit **out,
+    size_t *n, struct err *e)
+{
+	struct search_hit *at = arena_array(a, struct search_hit, max);
+	size_t count = 0;
+	struct rows r;
+
+	if (!db_query(db, by_rank ? &find_rank : &find_recent,
+	    V(v_str(expression), v_str(user), v_int(MEMBER_JOIN),
+	    v_int(MEMBER_LEAVE), v_int(MEMBER_BAN), v_int((int64_t)max)), &r,
+	    e))
+		return false;
+	while (count < max && db_next(&r))
+		at[count++] = (struct search_hit){ db_int(&r, 0),
+		    db_int(&r, 1), db_int(&r, 2) };
+	*out = at;
+	*n = count;
+	return db_done(&r, e);
+}

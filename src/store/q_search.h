@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * The full-text index: SQLite's FTS5, PostgreSQL's tsvector. Both are given
+ * stems and marks of a-z, 0-9 and _ and know nothing of languages; an
+ * expression is terms with " AND ", " OR " and parentheses.
+ */
+#ifndef STORE_Q_SEARCH_H
+#define STORE_Q_SEARCH_H
+
+#include "store/db.h"
+
+/* An event to be indexed. */
+struct search_event {
+	int64_t nid, room;
+	struct str type, json;
+};
+
+struct search_hit {
+	int64_t nid, room;
+	int64_t rank;			/* in millionths; more is closer */
+};
+
+bool search_pos_get(struct db *db, int64_t *pos, struct err *e) MUST_CHECK;
+/* *moved false: it is not at `from` any more. */
+bool search_pos_move(struct db *db, int64_t from, int64_t to, bool *moved, struct err *e) MUST_CHECK;
+
+/* Events with text to search in, positions in (after, upto], in order, at most max; redacted ones left out. */
+bool search_events(struct db *db, struct arena *a, int64_t after, int64_t upto, size_t max, struct search_event **out,
+    size_t *n, struct err *e) MUST_CHECK;
+
+/* Unless the event was redacted meanwhile. */
+bool search_put(struct db *db, int64_t nid, struct str stems, struct str marks, struct err *e) MUST_CHECK;
+bool search_remove(struct db *db, int64_t nid, struct err *e) MUST_CHECK;
+
+/* Hits in rooms that the user is or was in and has not forgotten: the newest first or, by rank, the closest. */
+bool search_find(struct db *db, struct arena *a, struct str expression, struct str user, bool by_rank, size_t max,
+    struct search_hit **out, size_t *n, struct err *e) MUST_CHECK;
+
+#endif
