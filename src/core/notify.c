@@ -66,6 +66,7 @@ static struct {
 	struct map rooms;		/* nid -> watched_room */
 	uint64_t turns;
 	struct metric *wakes;
+	int64_t waiting;		/* waiters there are */
 } table = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static void *
@@ -450,6 +451,7 @@ wait_begin(struct ctx *c, struct str user, struct str device,
 	if (w->next != NULL)
 		w->next->prev = w;
 	u->waiters = w;
+	table.waiting++;
 	pthread_mutex_unlock(&table.lock);
 	return w;
 }
@@ -465,9 +467,22 @@ wait_end(struct waiter *w)
 	woken = w->woken;
 	if (!woken)
 		unlink_waiter(w);
+	table.waiting--;
 	pthread_mutex_unlock(&table.lock);
 	free(w);
 	return !woken;
+}
+
+static int64_t
+count_waiting(void *arg)
+{
+	int64_t n;
+
+	(void)arg;
+	pthread_mutex_lock(&table.lock);
+	n = table.waiting;
+	pthread_mutex_unlock(&table.lock);
+	return n;
 }
 
 void
@@ -475,6 +490,8 @@ notify_start(void)
 {
 	table.wakes = metric_counter("beffroi_sync_wakes_total",
 	    "Sleeping requests that were woken", NULL);
+	metric_gauge_fn("beffroi_sync_waiting",
+	    "Requests that wait for news now", NULL, count_waiting, NULL);
 }
 
 void

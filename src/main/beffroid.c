@@ -310,6 +310,9 @@ main(int argc, char **argv)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	/* A file that may not grow is a failed write, a reader gone one too: neither ends us. */
+	signal(SIGXFSZ, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
 	if (!server_start(conf_get(), &e))
 		give_up("cannot start", &e);
 	ledger = (struct ledger_conf){ .sync = conf_get()->ledger_sync,
