@@ -9,6 +9,7 @@
 #include "crypto/digest.h"
 #include "room/ids.h"
 #include "store/q_browser.h"
+#include "store/q_factor.h"
 #include "store/q_profile.h"
 
 #include <pthread.h>
@@ -291,6 +292,9 @@ end_body(struct db *db, void *arg, struct err *e)
 	return account_set_flags(db, x->user, x->f, e) &&
 	    account_set_password(db, x->user, none, e) &&
 	    browser_delete_user(db, x->user, none, e) &&
+	    totp_delete(db, x->user, e) &&
+	    passkey_delete(db, x->user, none, e) &&
+	    recovery_delete_all(db, x->user, e) &&
 	    directory_put(db, x->user, none, e) &&
 	    profile_delete_all(db, x->user, e);
 }

@@ -179,6 +179,6 @@ def back(page):
 
 def oauth_server(data, store, *options, **more):
     """A server whose pages are at its own address."""
-    s = Server(data, store, options, **more)
+    s = Server(data, store, ["--registration.shared_secret=complement", *options], **more)
     s.options.append(f"--server.public_baseurl={s.url}/")
     return s

@@ -8,6 +8,7 @@
 #include "base/enc.h"
 #include "core/account.h"
 #include "core/browser.h"
+#include "core/factor.h"
 #include "core/session.h"
 #include "crypto/digest.h"
 #include "room/ids.h"
@@ -58,6 +59,17 @@ login_get(struct req *rq)
 	return res_close(rq);
 }
 
+/* A second factor is asked for on pages alone: else this would be the way around it. */
+static bool
+password_suffices(struct ctx *c, struct str user)
+{
+	bool owed;
+
+	return factor_owed(c, user, &owed) && (!owed || fail(&c->err,
+	    M_FORBIDDEN, "This account has a second factor: sign in with an "
+	    "application that uses OAuth 2.0"));
+}
+
 /*
  * POST /login
  *
@@ -104,6 +116,7 @@ login_post(struct req *rq)
 	}
 	if (!rate_take_account(l.user, &c->err) ||
 	    !account_login(c, l.user, secret_dup(c->a, password), &account) ||
+	    !password_suffices(c, l.user) ||
 	    !session_login(c, &l, &t))
 		return false;
 	return write_tokens(rq, l.user, &t);

@@ -163,6 +163,7 @@ account_page(struct req *rq, const struct visitor *v, bool saved)
 	page_text(&p, T_PASSWORD);
 	page_html(&p, "</h2>\n");
 	page_link(&p, S(PAGE_ROOT "/password"), T_PASSWORD_CHANGE);
+	page_link(&p, S(PAGE_ROOT "/factors"), T_SECOND);
 	page_link(&p, S(PAGE_ROOT "/reset"), T_RESET);
 	page_link(&p, S(PAGE_ROOT "/deactivate"), T_DEACTIVATE);
 	return page_end(&p, 200);

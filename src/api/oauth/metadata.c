@@ -137,3 +137,11 @@ oauth_style_get(struct req *rq)
 {
 	return send_asset(rq, "style.css", S("text/css; charset=utf-8"));
 }
+
+/* GET /_beffroi/oauth/passkey.js */
+bool
+oauth_script_get(struct req *rq)
+{
+	return send_asset(rq, "passkey.js",
+	    S("text/javascript; charset=utf-8"));
+}

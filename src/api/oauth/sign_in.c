@@ -10,6 +10,7 @@
 #include "api/res.h"
 #include "base/conf.h"
 #include "core/account.h"
+#include "core/factor.h"
 
 #define NAME_MAX_BYTES 255
 
@@ -25,6 +26,12 @@ with_next(struct req *rq, const char *path, struct str next)
 {
 	return str_fmt(rq->ctx.a, PAGE_ROOT "/%s?next=" STR_FMT, path,
 	    STR_ARG(pct_encode(rq->ctx.a, next)));
+}
+
+void
+sign_in_ways(struct page *p, struct str next)
+{
+	page_link(p, with_next(p->rq, "passkey", next), T_PASSKEY_USE);
 }
 
 /* The form for a password, of a name that is typed or of who is here. */
@@ -57,6 +64,7 @@ password_page(struct req *rq, const struct visitor *v, struct str next,
 	page_field(&p, &password);
 	page_button(&p, confirm ? T_CONTINUE : T_SIGN_IN, NULL, NULL, "");
 	page_form_end(&p);
+	sign_in_ways(&p, next);
 	if (!confirm && may_register())
 		page_link(&p, with_next(rq, "register", next),
 		    T_REGISTER_INSTEAD);
@@ -74,9 +82,10 @@ sign_in_done(struct req *rq, struct visitor *v, struct str user,
     bool need_second, struct str next)
 {
 	struct str cookie;
-	bool owes = false && need_second;
+	bool owes = false;
 
-	if (!browser_begin(&rq->ctx, user, owes, v->cookie, &cookie))
+	if ((need_second && !factor_owed(&rq->ctx, user, &owes)) ||
+	    !browser_begin(&rq->ctx, user, owes, v->cookie, &cookie))
 		return false;
 	visitor_become(v, cookie);
 	return page_go(rq, v, owes ? with_next(rq, "second", next)

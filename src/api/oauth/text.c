@@ -201,6 +201,8 @@ static const char *const texts[T_N][LANG_N] = {
 	    "Conservez-les en lieu sûr : chacun ouvre le compte une "
 	    "fois, sans l’application. Ils ne sont affichés que "
 	    "maintenant." },
+	[T_RECOVERY_NEW] = { "Make new recovery codes",
+	    "Créer de nouveaux codes de secours" },
 	[T_PASSKEYS] = { "Passkeys", "Clés d’accès" },
 	[T_PASSKEY_ADD] = { "Add a passkey", "Ajouter une clé d’accès" },
 	[T_PASSKEY_NAME] = { "A name for it", "Un nom pour elle" },
