@@ -43,6 +43,7 @@ struct public_ask {
 	const struct json *types;	/* array of strings and null, or NULL: all */
 	int64_t limit;			/* 1 to 100... */
 	int64_t from;			/* rows to pass over */
+	bool nothing;			/* no room can fit */
 };
 /* Published rooms, most members first. *total: all that match. */
 bool rooms_public(struct ctx *c, const struct public_ask *ask, struct room_chunk **out, size_t *n, int64_t *total) MUST_CHECK;

@@ -210,6 +210,11 @@ rooms_public(struct ctx *c, const struct public_ask *ask,
 	int64_t *nids;
 	size_t nnids, count = 0;
 
+	*out = NULL;
+	*n = 0;
+	*total = 0;
+	if (ask->nothing)
+		return true;
 	if (!rooms_published(c->db, c->a, &nids, &nnids, &c->err))
 		return false;
 	at = arena_array(c->a, struct room_chunk, nnids);

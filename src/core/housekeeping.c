@@ -15,7 +15,8 @@
 #include <time.h>
 
 #define TICK_MS 500
-#define INDEX_BATCHES 5			/* a tick */
+#define INDEX_EVERY_MS 2000
+#define INDEX_BATCHES 5			/* each time */
 #define SWEEP_EVERY_MS (60 * 1000)
 #define TXN_KEEP_MS (24 * 3600 * INT64_C(1000))
 #define UIA_KEEP_MS (3600 * INT64_C(1000))
@@ -68,7 +69,7 @@ static void *
 run(void *arg)
 {
 	struct ctx c = { .a = arena_new((size_t)64 << 20) };
-	int64_t swept = 0;
+	int64_t swept = 0, indexed = 0;
 
 	(void)arg;
 	c.who.kind = ACTOR_JOB;
@@ -78,7 +79,10 @@ run(void *arg)
 	do {
 		c.now_ms = clock_now_ms();
 		(void)typing_expire(&c);
-		index_new(&c);
+		if (c.now_ms - indexed > INDEX_EVERY_MS) {
+			indexed = c.now_ms;
+			index_new(&c);
+		}
 		if (c.now_ms - swept > SWEEP_EVERY_MS) {
 			swept = c.now_ms;
 			if (!db_transact(c.db, sweep_body, &c.now_ms, &c.err))

@@ -168,6 +168,29 @@ send_bare(struct ctx *c, struct room *r, struct str user,
 	return send_member(c, r, user, content, reason);
 }
 
+struct forget {
+	int64_t room;
+	struct str user;
+};
+
+static bool
+forget_body(struct db *db, void *arg, struct err *e)
+{
+	const struct forget *f = arg;
+
+	return member_forget(db, f->room, f->user, e);
+}
+
+/* Where it is the rule that leaving is forgetting: for those of this server. */
+static bool
+forget_after(struct ctx *c, struct room *r, struct str user)
+{
+	struct forget f = { room_nid(r), user };
+
+	return !conf_get()->room_forget_on_leave || !server_is_local(user) ||
+	    db_transact(c->db, forget_body, &f, &c->err);
+}
+
 bool
 member_leave(struct ctx *c, struct room *r, struct str reason)
 {
@@ -175,7 +198,8 @@ member_leave(struct ctx *c, struct room *r, struct str reason)
 
 	if (now == MEMBER_LEAVE)
 		return true;
-	return send_bare(c, r, c->who.user, MEMBER_LEAVE, reason);
+	return send_bare(c, r, c->who.user, MEMBER_LEAVE, reason) &&
+	    forget_after(c, r, c->who.user);
 }
 
 bool
@@ -186,13 +210,15 @@ member_kick(struct ctx *c, struct room *r, struct str user, struct str reason)
 	if (now != MEMBER_JOIN && now != MEMBER_INVITE && now != MEMBER_KNOCK)
 		return room_must_be_in(c, r) && fail(&c->err, M_FORBIDDEN,
 		    "The user is not in the room");
-	return send_bare(c, r, user, MEMBER_LEAVE, reason);
+	return send_bare(c, r, user, MEMBER_LEAVE, reason) &&
+	    forget_after(c, r, user);
 }
 
 bool
 member_ban(struct ctx *c, struct room *r, struct str user, struct str reason)
 {
-	return send_bare(c, r, user, MEMBER_BAN, reason);
+	return send_bare(c, r, user, MEMBER_BAN, reason) &&
+	    forget_after(c, r, user);
 }
 
 bool
@@ -211,19 +237,6 @@ member_knock(struct ctx *c, struct room *r, struct str reason)
 
 	return member_content(c, c->who.user, S("knock"), &content) &&
 	    send_member(c, r, c->who.user, content, reason);
-}
-
-struct forget {
-	int64_t room;
-	struct str user;
-};
-
-static bool
-forget_body(struct db *db, void *arg, struct err *e)
-{
-	const struct forget *f = arg;
-
-	return member_forget(db, f->room, f->user, e);
 }
 
 bool

@@ -17,7 +17,7 @@
 #define BEFORE_MAX 20			/* rooms that a room replaces, one after the other */
 #define HIGHLIGHTS_MAX 100
 #define TEXT_WORDS_MAX 2000
-#define CATCH_UP 50			/* batches before a search */
+#define CATCH_UP 20			/* batches before a search */
 
 /* One search. */
 struct looking {

@@ -12,7 +12,7 @@
 
 #include <pthread.h>
 
-#define BATCH 200			/* events */
+#define BATCH 1000			/* events: few large writes cost the index least */
 #define SPAN 20000			/* positions looked through at once */
 #define WORDS_MAX 4000			/* of one event */
 
@@ -151,6 +151,7 @@ one_batch(struct ctx *c, bool *done)
 	struct job j = { .n = 0 };
 	int64_t now = stream_now();
 	size_t n;
+	bool more;
 
 	if (!search_pos_get(c->db, &j.from, &c->err))
 		return false;
@@ -158,9 +159,10 @@ one_batch(struct ctx *c, bool *done)
 	if (*done)
 		return true;
 	j.to = now - j.from > SPAN ? j.from + SPAN : now;
-	if (!search_events(c->db, c->a, j.from, j.to, BATCH, &ev, &n, &c->err))
+	if (!search_events(c->db, c->a, j.from, j.to, BATCH, &ev, &n,
+	    &more, &c->err))
 		return false;
-	if (n == BATCH)
+	if (more)
 		j.to = ev[n - 1].nid;
 	return read_docs(c, ev, n, &j) &&
 	    db_transact(c->db, write_body, &j, &c->err);

@@ -92,18 +92,22 @@ search_pos_move(struct db *db, int64_t from, int64_t to, bool *moved,
 
 bool
 search_events(struct db *db, struct arena *a, int64_t after, int64_t upto,
-    size_t max, struct search_event **out, size_t *n, struct err *e)
+    size_t max, struct search_event **out, size_t *n, bool *more,
+    struct err *e)
 {
 	struct search_event *at = arena_array(a, struct search_event, max);
-	size_t count = 0;
+	size_t count = 0, bytes = 0;
 	struct rows r;
 
 	if (!db_query(db, &events, V(v_int(after), v_int(upto),
 	    v_int((int64_t)max)), &r, e))
 		return false;
-	while (count < max && db_next(&r))
-		at[count++] = (struct search_event){ db_int(&r, 0),
+	while (count < max && bytes < SEARCH_BYTES && db_next(&r)) {
+		at[count] = (struct search_event){ db_int(&r, 0),
 		    db_int(&r, 1), db_str(&r, 2, a), db_str(&r, 3, a) };
+		bytes += at[count++].json.n;
+	}
+	*more = count == max || bytes >= SEARCH_BYTES;
 	*out = at;
 	*n = count;
 	return db_done(&r, e);

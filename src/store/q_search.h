@@ -24,9 +24,13 @@ bool search_pos_get(struct db *db, int64_t *pos, struct err *e) MUST_CHECK;
 /* *moved false: it is not at `from` any more. */
 bool search_pos_move(struct db *db, int64_t from, int64_t to, bool *moved, struct err *e) MUST_CHECK;
 
-/* Events with text to search in, positions in (after, upto], in order, at most max; redacted ones left out. */
+/*
+ * Events with text to search in, positions in (after, upto], in order, at most
+ * max or about SEARCH_BYTES of text; redacted ones left out. *more: there are.
+ */
+#define SEARCH_BYTES (4 << 20)
 bool search_events(struct db *db, struct arena *a, int64_t after, int64_t upto, size_t max, struct search_event **out,
-    size_t *n, struct err *e) MUST_CHECK;
+    size_t *n, bool *more, struct err *e) MUST_CHECK;
 
 /* Unless the event was redacted meanwhile. */
 bool search_put(struct db *db, int64_t nid, struct str stems, struct str marks, struct err *e) MUST_CHECK;

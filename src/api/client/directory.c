@@ -98,14 +98,22 @@ bool
 public_rooms_post(struct req *rq)
 {
 	struct public_ask ask = { .limit = 0 };
-	struct str since = { NULL, 0 };
+	struct str since = { NULL, 0 }, network = { NULL, 0 };
 	const struct json *filter;
+	bool all = false;
 
 	if (!own_server(rq) ||
+	    !body_opt_bool(rq, "include_all_networks", &all) ||
+	    !body_opt_str(rq, "third_party_instance_id", 255, &network) ||
 	    !body_opt_int(rq, "limit", 0, INT32_MAX, &ask.limit) ||
 	    !body_opt_str(rq, "since", 64, &since) ||
 	    !body_opt_obj(rq, "filter", &filter))
 		return false;
+	if (all && network.n > 0)
+		return fail(&rq->ctx.err, M_INVALID_PARAM,
+		    "One network, or all of them");
+	/* No network of another protocol is known: its rooms are none. */
+	ask.nothing = network.n > 0;
 	ask.term = json_str(filter, S("generic_search_term"));
 	ask.types = json_get_arr(filter, S("room_types"));
 	if (ask.term.n > 512)

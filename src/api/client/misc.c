@@ -102,6 +102,8 @@ capabilities_get(struct req *rq)
 	flag(w, "m.3pid_changes", false);
 	flag(w, "m.get_login_token", false);
 	flag(w, "m.profile_fields", true);
+	flag(w, "m.forget_forced_upon_leave",
+	    conf_get()->room_forget_on_leave);
 	if (rq->ctx.who.admin) {
 		jsonw_obj(w, "m.account_moderation");
 		jsonw_bool(w, "suspend", true);

@@ -295,14 +295,30 @@ invite(struct ctx *c, struct room *r, struct str user, struct str reason)
 	return member_invite(c, r, user, reason, false);
 }
 
+/* medium, address, id_server, id_access_token: no identity server is asked here. */
+static bool
+invite_by_3pid(struct req *rq)
+{
+	static const char *const keys[] = { "medium", "address", "id_server",
+	    "id_access_token" };
+	struct room *r;
+	struct str s;
+
+	for (size_t i = 0; i < LEN(keys); i++)
+		if (!body_str(rq, keys[i], 512, &s))
+			return false;
+	return req_room(rq, &r) && room_must_be_in(&rq->ctx, r) &&
+	    fail(&rq->ctx.err, M_THREEPID_DENIED,
+	    "Invitations by e-mail or phone are not offered here");
+}
+
 /* POST /rooms/{roomId}/invite */
 bool
 room_invite_post(struct req *rq)
 {
 	if (json_get(&rq->body, S("user_id")) == NULL &&
 	    json_get(&rq->body, S("medium")) != NULL)
-		return fail(&rq->ctx.err, M_THREEPID_DENIED,
-		    "Invitations by e-mail or phone are not offered here");
+		return invite_by_3pid(rq);
 	return act_on(rq, invite);
 }
 
