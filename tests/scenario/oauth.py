@@ -98,7 +98,7 @@ class Browser:
                 self.cookies[name] = value
                 assert "HttpOnly" in line and "SameSite=Lax" in line
             c.close()
-            if r.status != 303 or not follow:
+            if r.status not in (302, 303) or not follow:
                 return Page(r.status, dict(r.getheaders()), text, url)
             method, url, body, headers = "GET", r.headers["Location"], None, None
         raise AssertionError("redirects without end")

@@ -9,6 +9,7 @@
 #include "core/account.h"
 #include "core/browser.h"
 #include "core/factor.h"
+#include "core/oauth.h"
 #include "core/session.h"
 #include "crypto/digest.h"
 #include "room/ids.h"
@@ -55,8 +56,46 @@ login_get(struct req *rq)
 	jsonw_obj(w, NULL);
 	jsonw_cstr(w, "type", "m.login.password");
 	jsonw_obj_end(w);
+	jsonw_obj(w, NULL);
+	jsonw_cstr(w, "type", "m.login.token");
+	jsonw_bool(w, "get_login_token", true);
+	jsonw_obj_end(w);
+	if (oauth_offered()) {
+		jsonw_obj(w, NULL);
+		jsonw_cstr(w, "type", "m.login.sso");
+		jsonw_bool(w, "oauth_aware_preferred", true);
+		jsonw_bool(w, "org.matrix.msc3824."
+		    "delegated_oidc_compatibility", true);
+		jsonw_obj_end(w);
+	}
 	jsonw_arr_end(w);
 	return res_close(rq);
+}
+
+/* By a token that get_token or a page gave: it holds once. */
+static bool
+login_by_token(struct req *rq)
+{
+	struct ctx *c = &rq->ctx;
+	struct login l = { .refresh = false };
+	struct account account;
+	struct tokens t;
+	struct str token;
+	bool found;
+
+	if (!body_str(rq, "token", 255, &token) || !device_params(rq, &l) ||
+	    !onetime_use(c, "login", token, &l.user, &found))
+		return false;
+	if (!found)
+		return fail(&c->err, M_FORBIDDEN,
+		    "The login token is not known, was used, or is too old");
+	if (!account_get(c, l.user, &account))
+		return false;
+	if (account.deactivated || account.locked)
+		return fail(&c->err, account.locked ? M_USER_LOCKED
+		    : M_USER_DEACTIVATED, "This account cannot be signed in "
+		    "to");
+	return session_login(c, &l, &t) && write_tokens(rq, l.user, &t);
 }
 
 /* A second factor is asked for on pages alone: else this would be the way around it. */
@@ -74,6 +113,7 @@ password_suffices(struct ctx *c, struct str user)
  * POST /login
  *
  * body    type "m.login.password"; identifier {type "m.id.user", user} or user; password;
+ *         or type "m.login.token"; token;
  *         device_id, initial_device_display_name, refresh_token
  * errors  M_UNRECOGNIZED 400 another type; M_FORBIDDEN 403 wrong name or password
  */
@@ -90,6 +130,8 @@ login_post(struct req *rq)
 	if (!body_str(rq, "type", 64, &type) ||
 	    !body_opt_obj(rq, "identifier", &who))
 		return false;
+	if (str_eq(type, S("m.login.token")))
+		return login_by_token(rq);
 	if (!str_eq(type, S("m.login.password"))) {
 		fail(&c->err, M_UNRECOGNIZED, "Sign-in of this type is not "
 		    "offered");

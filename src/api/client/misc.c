@@ -100,7 +100,7 @@ capabilities_get(struct req *rq)
 	flag(w, "m.set_displayname", true);
 	flag(w, "m.set_avatar_url", true);
 	flag(w, "m.3pid_changes", false);
-	flag(w, "m.get_login_token", false);
+	flag(w, "m.get_login_token", true);
 	flag(w, "m.profile_fields", true);
 	flag(w, "m.forget_forced_upon_leave",
 	    conf_get()->room_forget_on_leave);

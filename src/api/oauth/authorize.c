@@ -200,9 +200,8 @@ say_where(struct page *p, const struct uri *u)
 	page_html(p, ".</p>\n");
 }
 
-/* What CSP must let a form lead to: browsers hold it against redirects too. */
-static struct str
-form_target(struct arena *a, const struct uri *u)
+struct str
+consent_form_target(struct arena *a, const struct uri *u)
 {
 	struct str port = u->has_port ? str_cat(a, S(":"), u->port) : S("");
 
@@ -232,7 +231,7 @@ consent_page(struct req *rq, const struct visitor *v, const struct asking *x)
 		return fail(&rq->ctx.err, M_INVALID_PARAM,
 		    "The redirect URI is malformed");
 	page_begin(&p, rq, v, T_CONSENT_TITLE, 0);
-	p.form_action = form_target(rq->ctx.a, &u);
+	p.form_action = consent_form_target(rq->ctx.a, &u);
 	consent_client(&p, &x->client);
 	consent_scope(&p, &x->scope);
 	consent_who(&p);

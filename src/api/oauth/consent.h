@@ -6,10 +6,13 @@
 #include "api/oauth/page.h"
 #include "core/oauth_client.h"
 #include "core/oauth_scope.h"
+#include "core/uri.h"
 
 void consent_client(struct page *p, const struct oauth_client *client);
 void consent_scope(struct page *p, const struct oauth_scope *scope);
 void consent_links(struct page *p, const struct oauth_client *client);
+/* What CSP must let a form lead to: browsers hold it against redirects too. */
+struct str consent_form_target(struct arena *a, const struct uri *u);
 /* Who is signed in here. */
 void consent_who(struct page *p);
 
