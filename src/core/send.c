@@ -7,6 +7,7 @@
 #include "core/send.h"
 
 #include "base/clock.h"
+#include "core/invite_filter.h"
 #include "core/persist.h"
 #include "core/send_batch.h"
 #include "room/ids.h"
@@ -154,6 +155,23 @@ check_relation(struct batch *b, const struct send *s, struct str sender)
 	    "You have sent this reaction already");
 }
 
+/* An invitation that its receiver refuses beforehand is not sent. */
+static bool
+check_invite(struct ctx *c, const struct send *s, struct str sender)
+{
+	struct invite_filter f;
+
+	if (!s->is_state || !str_eq(s->type, S("m.room.member")) ||
+	    !str_eq(json_str(&s->content, S("membership")), S("invite")) ||
+	    !server_is_local(s->state_key))
+		return true;
+	if (!invite_filter_load(c, s->state_key, &f))
+		return false;
+	return invite_filter_ask(&f, sender) != INVITE_BLOCK ||
+	    fail(&c->err, M_INVITE_BLOCKED,
+	    STR_FMT " does not take this invitation", STR_ARG(s->state_key));
+}
+
 /*
  * Finds what a redaction redacts. The authorization rules leave it to the
  * sender's server that users redact their own events only, or have the power.
@@ -214,7 +232,7 @@ batch_add(struct batch *b, const struct send *s)
 		return false;
 	if (!auth_check(c->a, &p->ev, batch_create_event(b), &st, &c->err))
 		return false;
-	if (look.failed)
+	if (look.failed || !check_invite(c, s, d.sender))
 		return false;
 	if (s->is_state && !batch_state(b, s->type, s->state_key, &old,
 	    &p->replaced))

@@ -13,10 +13,14 @@
 #include <string.h>
 
 #define ENTRIES_MAX 500000
+#define BYTES_MAX (64 << 20)		/* of threads' counts */
+#define STAYS_MAX 50			/* changes of one stay looked back at */
+#define HOPS_MAX 3			/* from an event to the thread that it belongs to */
 
 struct entry {
-	int64_t read_seq, upto, rules_pos;
-	struct unread n;
+	int64_t read_pos, upto, rules_pos;
+	struct unread_thread *of;	/* one block with the ids; those with counts only */
+	size_t nof, bytes;
 	size_t key_n;
 	char key[];
 };
@@ -24,7 +28,15 @@ struct entry {
 static struct {
 	pthread_mutex_t lock;
 	struct map by_key;
+	size_t bytes;
 } cache = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+/* A count under way, in the ctx's arena. The main timeline is the thread "". */
+struct sum {
+	int64_t read_pos, upto, rules_pos;
+	struct unread_thread *of;
+	size_t n, cap;
+};
 
 /* "user NUL room" */
 static struct str
@@ -43,37 +55,98 @@ static void
 clear(void)
 {
 	struct map_iter it = map_iter(&cache.by_key);
-	void *x;
+	struct entry *x;
 
-	while ((x = map_next(&it)) != NULL)
+	while ((x = map_next(&it)) != NULL) {
+		free(x->of);
 		free(x);
+	}
 	map_done(&cache.by_key);
 	cache.by_key = (struct map){ 0 };
+	cache.bytes = 0;
+}
+
+static struct unread_thread *
+sum_of(struct arena *a, struct sum *s, struct str root)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (str_eq(s->of[i].root, root))
+			return &s->of[i];
+	if (s->n == s->cap) {
+		size_t cap = s->cap ? s->cap * 2 : 4;
+
+		s->of = arena_grow(a, s->of, s->cap * sizeof(*s->of),
+		    cap * sizeof(*s->of));
+		s->cap = cap;
+	}
+	s->of[s->n] = (struct unread_thread){ .root = root };
+	return &s->of[s->n++];
 }
 
 static bool
-find(struct str key, struct entry *out)
+find(struct arena *a, struct str key, struct sum *out)
 {
 	struct entry *x;
 
 	pthread_mutex_lock(&cache.lock);
 	x = map_get(&cache.by_key, key);
-	if (x != NULL)
-		*out = *x;
+	if (x != NULL) {
+		*out = (struct sum){ .read_pos = x->read_pos,
+		    .upto = x->upto, .rules_pos = x->rules_pos };
+		for (size_t i = 0; i < x->nof; i++)
+			sum_of(a, out, str_dup(a, x->of[i].root))->n =
+			    x->of[i].n;
+	}
 	pthread_mutex_unlock(&cache.lock);
 	return x != NULL;
 }
 
+/* The counts that are not nought, and their ids behind them. */
 static void
-keep(struct str key, const struct entry *now)
+keep_counts(struct entry *x, const struct sum *now)
+{
+	size_t bytes = 0, n = 0;
+	char *p;
+
+	for (size_t i = 0; i < now->n; i++)
+		if (now->of[i].n.notify > 0 || now->of[i].n.highlight > 0) {
+			bytes += sizeof(*x->of) + now->of[i].root.n;
+			n++;
+		}
+	cache.bytes -= x->bytes;
+	free(x->of);
+	x->of = NULL;
+	x->nof = 0;
+	x->bytes = bytes;
+	cache.bytes += bytes;
+	if (n == 0)
+		return;
+	x->of = malloc(bytes);
+	if (x->of == NULL)
+		abort();
+	p = (char *)(x->of + n);
+	for (size_t i = 0; i < now->n; i++) {
+		const struct unread_thread *t = &now->of[i];
+
+		if (t->n.notify == 0 && t->n.highlight == 0)
+			continue;
+		memcpy(p, t->root.p != NULL ? t->root.p : "", t->root.n);
+		x->of[x->nof++] = (struct unread_thread){
+		    str_n(p, t->root.n), t->n };
+		p += t->root.n;
+	}
+}
+
+static void
+keep(struct str key, const struct sum *now)
 {
 	struct entry *x;
 
 	pthread_mutex_lock(&cache.lock);
+	if (cache.by_key.n >= ENTRIES_MAX || cache.bytes > BYTES_MAX)
+		clear();
 	x = map_get(&cache.by_key, key);
 	if (x == NULL) {
-		if (cache.by_key.n >= ENTRIES_MAX)
-			clear();
 		x = calloc(1, sizeof(*x) + key.n);
 		if (x == NULL)
 			abort();
@@ -81,38 +154,134 @@ keep(struct str key, const struct entry *now)
 		memcpy(x->key, key.p, key.n);
 		map_put(&cache.by_key, str_n(x->key, x->key_n), x);
 	}
-	x->read_seq = now->read_seq;
+	x->read_pos = now->read_pos;
 	x->upto = now->upto;
 	x->rules_pos = now->rules_pos;
-	x->n = now->n;
+	keep_counts(x, now);
 	pthread_mutex_unlock(&cache.lock);
 }
 
-/* How far the user has read the room: the furthest receipt, or where they came in. */
-static bool
-read_upto(struct ctx *c, struct room *r, const struct unread_ask *ask,
-    int64_t *seq)
+/* What the receipts of a user say of one room. */
+struct read_marks {
+	const struct receipt **of;	/* those of the room */
+	size_t n;
+	int64_t all;			/* read up to this seq, whatever the thread */
+	int64_t pos;			/* of the newest of them */
+};
+
+static void
+read_marks(struct ctx *c, struct room *r, const struct unread_ask *ask,
+    struct read_marks *out)
 {
-	const struct sev *mine;
+	*out = (struct read_marks){ .all = 0 };
+	out->of = arena_array(c->a, const struct receipt *, ask->nreceipts);
+	for (size_t i = 0; i < ask->nreceipts; i++) {
+		const struct receipt *x = &ask->receipts[i];
+
+		if (x->room != room_nid(r))
+			continue;
+		out->of[out->n++] = x;
+		if (x->pos > out->pos)
+			out->pos = x->pos;
+		if (x->thread.n == 0 && x->seq > out->all)
+			out->all = x->seq;
+	}
+}
+
+/* Where the user came in: the first join of this stay, not the last change of name. */
+static bool
+came_in(struct ctx *c, struct room *r, struct str user, int64_t *seq)
+{
+	const struct sev *ev, *before;
+	int64_t nid;
 
 	*seq = 0;
-	for (size_t i = 0; i < ask->nreceipts; i++)
-		if (ask->receipts[i].room == room_nid(r) &&
-		    ask->receipts[i].seq > *seq &&
-		    (ask->receipts[i].thread.n == 0 ||
-		    str_eq(ask->receipts[i].thread, S("main"))))
-			*seq = ask->receipts[i].seq;
-	if (*seq != 0)
-		return true;
-	if (!room_state(c, r, S("m.room.member"), ask->user, &mine))
+	if (!room_state(c, r, S("m.room.member"), user, &ev))
 		return false;
-	*seq = mine != NULL ? mine->seq : 0;
+	for (int i = 0; i < STAYS_MAX && ev != NULL; i++) {
+		*seq = ev->seq;
+		if (!state_before(c, ev, S("m.room.member"), user, &nid) ||
+		    (nid != 0 && !event_by_nid(c, nid, &before)))
+			return false;
+		if (nid == 0 || before == NULL ||
+		    membership_of_event(&before->ev) != MEMBER_JOIN)
+			return true;
+		ev = before;
+	}
+	return true;
+}
+
+/* Is an event of that thread ("": the main timeline) read? */
+static bool
+is_read(const struct read_marks *m, int64_t seq, struct str root)
+{
+	struct str thread = root.n > 0 ? root : S("main");
+
+	if (seq <= m->all)
+		return true;
+	for (size_t i = 0; i < m->n; i++)
+		if (str_eq(m->of[i]->thread, thread) && seq <= m->of[i]->seq)
+			return true;
+	return false;
+}
+
+/*
+ * The thread of an event: the one that it names, or that of what it relates
+ * to. spec: client-server, "Threaded read receipts".
+ */
+static bool
+thread_of(struct ctx *c, const struct sev *ev, struct str *root)
+{
+	*root = S("");
+	for (int i = 0; i < HOPS_MAX && ev != NULL; i++) {
+		const struct json *rel = json_get_obj(ev->ev.content,
+		    S("m.relates_to"));
+		struct str type = json_str(rel, S("rel_type"));
+		struct str id = json_str(rel, S("event_id"));
+
+		if (type.n == 0 || id.n == 0)
+			return true;
+		if (str_eq(type, S("m.thread"))) {
+			*root = id;
+			return true;
+		}
+		if (!event_find(c, id, &ev))
+			return false;
+	}
+	return true;
+}
+
+static bool
+count_one(struct ctx *c, const struct unread_ask *ask,
+    const struct read_marks *marks, const struct sev *ev,
+    struct push_ask *pa, struct sum *s)
+{
+	struct unread_thread *t;
+	struct push_result res;
+	struct str root;
+
+	if (!thread_of(c, ev, &root))
+		return false;
+	t = sum_of(c->a, s, root);
+	/* Who writes has read what was there; a change of name says nothing. */
+	if (str_eq(ev->ev.sender, ask->user)) {
+		if (!ev->ev.is_state)
+			t->n = (struct unread){ 0, 0 };
+		return true;
+	}
+	if (is_read(marks, ev->seq, root))
+		return true;
+	pa->ev = &ev->ev;
+	push_evaluate(ask->rules, pa, &res);
+	t->n.notify += res.notify;
+	t->n.highlight += res.highlight;
 	return true;
 }
 
 static bool
 fold(struct ctx *c, struct room *r, const struct unread_ask *ask,
-    const struct sev *const *ev, size_t n, struct unread *sum)
+    const struct read_marks *marks, const struct sev *const *ev, size_t n,
+    struct sum *s)
 {
 	const struct sev *mine;
 	struct power power;
@@ -127,19 +296,43 @@ fold(struct ctx *c, struct room *r, const struct unread_ask *ask,
 	if (mine != NULL)
 		pa.display_name = json_str(mine->ev.content,
 		    S("displayname"));
-	for (size_t i = 0; i < n; i++) {
-		struct push_result res;
+	for (size_t i = 0; i < n; i++)
+		if (!count_one(c, ask, marks, ev[i], &pa, s))
+			return false;
+	return true;
+}
 
-		/* Who writes has read what was there. */
-		if (str_eq(ev[i]->ev.sender, ask->user)) {
-			*sum = (struct unread){ 0, 0 };
-			continue;
-		}
-		pa.ev = &ev[i]->ev;
-		push_evaluate(ask->rules, &pa, &res);
-		sum->notify += res.notify;
-		sum->highlight += res.highlight;
+/* The counts of every thread, brought up to now. */
+static bool
+sum_up(struct ctx *c, struct room *r, const struct unread_ask *ask,
+    struct sum *s)
+{
+	struct str key = key_of(c->a, ask->user, room_nid(r));
+	int64_t last = room_head(r).last_seq, from;
+	struct read_marks marks;
+	const struct sev **ev;
+	size_t n;
+
+	read_marks(c, r, ask, &marks);
+	*s = (struct sum){ .read_pos = -1 };
+	if (!find(c->a, key, s) || s->read_pos != marks.pos ||
+	    s->rules_pos != ask->rules_pos) {
+		*s = (struct sum){ .upto = marks.all };
+		if (marks.all == 0 && !came_in(c, r, ask->user, &s->upto))
+			return false;
 	}
+	from = s->upto + 1;
+	if (from < last - UNREAD_MAX + 1)
+		from = last - UNREAD_MAX + 1;
+	if (from > last)
+		return true;
+	if (!room_range(c, r, from, last, false, UNREAD_MAX, &ev, &n) ||
+	    !fold(c, r, ask, &marks, ev, n, s))
+		return false;
+	s->upto = last;
+	s->read_pos = marks.pos;
+	s->rules_pos = ask->rules_pos;
+	keep(key, s);
 	return true;
 }
 
@@ -147,30 +340,34 @@ bool
 unread_count(struct ctx *c, struct room *r, const struct unread_ask *ask,
     struct unread *out)
 {
-	struct str key = key_of(c->a, ask->user, room_nid(r));
-	int64_t last = room_head(r).last_seq, read_seq, from;
-	struct entry x = { .upto = 0 };
-	const struct sev **ev;
-	size_t n;
+	struct sum s;
 
-	if (!read_upto(c, r, ask, &read_seq))
+	if (!sum_up(c, r, ask, &s))
 		return false;
-	if (!find(key, &x) || x.read_seq != read_seq ||
-	    x.rules_pos != ask->rules_pos)
-		x = (struct entry){ .upto = read_seq };
-	from = x.upto + 1;
-	if (from < last - UNREAD_MAX + 1)
-		from = last - UNREAD_MAX + 1;
-	if (from <= last) {
-		if (!room_range(c, r, from, last, false, UNREAD_MAX, &ev, &n) ||
-		    !fold(c, r, ask, ev, n, &x.n))
-			return false;
-		x.upto = last;
-		x.read_seq = read_seq;
-		x.rules_pos = ask->rules_pos;
-		keep(key, &x);
+	*out = (struct unread){ 0, 0 };
+	for (size_t i = 0; i < s.n; i++) {
+		out->notify += s.of[i].n.notify;
+		out->highlight += s.of[i].n.highlight;
 	}
-	*out = x.n;
+	return true;
+}
+
+bool
+unread_by_thread(struct ctx *c, struct room *r, const struct unread_ask *ask,
+    struct unread *main, struct unread_thread **thread, size_t *n)
+{
+	struct sum s;
+
+	if (!sum_up(c, r, ask, &s))
+		return false;
+	*main = (struct unread){ 0, 0 };
+	*thread = arena_array(c->a, struct unread_thread, s.n);
+	*n = 0;
+	for (size_t i = 0; i < s.n; i++)
+		if (s.of[i].root.n == 0)
+			*main = s.of[i].n;
+		else if (s.of[i].n.notify > 0 || s.of[i].n.highlight > 0)
+			(*thread)[(*n)++] = s.of[i];
 	return true;
 }
 

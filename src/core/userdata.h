@@ -35,6 +35,13 @@ struct unread_ask {
 	size_t nreceipts;
 };
 bool unread_count(struct ctx *c, struct room *r, const struct unread_ask *ask, struct unread *out) MUST_CHECK;
+/* The same apart: of the main timeline, and of the threads that have any. */
+struct unread_thread {
+	struct str root;		/* event id */
+	struct unread n;
+};
+bool unread_by_thread(struct ctx *c, struct room *r, const struct unread_ask *ask, struct unread *main,
+    struct unread_thread **thread, size_t *n) MUST_CHECK;
 void unread_stop(void);
 
 #endif

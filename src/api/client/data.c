@@ -446,6 +446,12 @@ receipt_post(struct req *rq)
 	if (json_get(&rq->body, S("thread_id")) != NULL && thread.n == 0)
 		return fail(&rq->ctx.err, M_INVALID_PARAM,
 		    "thread_id must not be empty");
+	if (thread.n > 0 && str_eq(kind, S("m.fully_read")))
+		return fail(&rq->ctx.err, M_INVALID_PARAM,
+		    "m.fully_read is of no thread");
+	if (thread.n > 0 && !str_eq(thread, S("main")) && !id_event_ok(thread))
+		return fail(&rq->ctx.err, M_INVALID_PARAM,
+		    "thread_id is main or an event id");
 	if (!marked_event(rq, &r, req_path(rq, "eventId"), &ev))
 		return false;
 	return (str_eq(kind, S("m.fully_read")) ? set_fully_read(rq, r, ev)

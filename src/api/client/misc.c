@@ -20,6 +20,9 @@ versions_get(struct req *rq)
 	jsonw_arr_end(w);
 	jsonw_obj(w, "unstable_features");
 	jsonw_bool(w, "org.matrix.e2e_cross_signing", true);
+	jsonw_bool(w, "org.matrix.msc4155", true);
+	jsonw_bool(w, "org.matrix.msc4380", true);
+	jsonw_bool(w, "org.matrix.msc4380.stable", true);
 	jsonw_bool(w, "uk.half-shot.msc2666.query_mutual_rooms", true);
 	jsonw_bool(w, "uk.half-shot.msc2666.query_mutual_rooms.stable", true);
 	jsonw_bool(w, "uk.tcpip.msc4133", true);

@@ -8,6 +8,7 @@
 #include "core/e2ee.h"
 #include "core/history.h"
 #include "core/ignore_cache.h"
+#include "core/invite_filter.h"
 #include "core/member.h"
 #include "core/sync.h"
 #include "core/token.h"
@@ -219,8 +220,13 @@ write_receipts(struct run *s, const struct receipt *r, size_t n)
 		struct json kinds = old ? json_copy(a, old) : json_new_obj();
 		const struct json *of = json_get_obj(&kinds, r[i].kind);
 		struct json users = of ? json_copy(a, of) : json_new_obj();
+		const struct json *was = json_get_obj(&users, r[i].user);
 		struct json at = json_new_obj();
 
+		/* One place for two receipts: the one for all threads says more (MSC4102). */
+		if (was != NULL && r[i].thread.n > 0 &&
+		    json_get(was, S("thread_id")) == NULL)
+			continue;
 		json_set(a, &at, S("ts"), json_of_int(r[i].ts));
 		if (r[i].thread.n > 0)
 			json_set(a, &at, S("thread_id"),
@@ -335,14 +341,46 @@ write_state(struct run *s, const struct sync_room *x)
 	jsonw_obj_end(s->w);
 }
 
+static void
+write_unread(struct jsonw *w, struct unread n)
+{
+	jsonw_obj(w, NULL);
+	jsonw_int(w, "notification_count", n.notify);
+	jsonw_int(w, "highlight_count", n.highlight);
+	jsonw_obj_end(w);
+}
+
+/* In one number, or apart for those clients that ask for it. */
+static bool
+write_counts(struct run *s, struct room *r)
+{
+	struct unread_thread *thread = NULL;
+	struct unread n;
+	size_t nthread = 0;
+
+	if (!(s->filter.timeline.unread_thread ? unread_by_thread(s->c, r,
+	    &s->unread, &n, &thread, &nthread)
+	    : unread_count(s->c, r, &s->unread, &n)))
+		return false;
+	jsonw_key(s->w, S("unread_notifications"));
+	write_unread(s->w, n);
+	if (nthread == 0)
+		return true;
+	jsonw_obj(s->w, "unread_thread_notifications");
+	for (size_t i = 0; i < nthread; i++) {
+		jsonw_key(s->w, thread[i].root);
+		write_unread(s->w, thread[i].n);
+	}
+	jsonw_obj_end(s->w);
+	return true;
+}
+
 static bool
 write_joined(struct run *s, const struct user_membership *m)
 {
 	struct sync_room x;
-	struct unread n;
 
-	if (!sync_joined(s->c, &s->ask, m, &x) ||
-	    !unread_count(s->c, x.r, &s->unread, &n))
+	if (!sync_joined(s->c, &s->ask, m, &x))
 		return false;
 	if (!room_allowed(s, x.r))
 		return true;
@@ -360,10 +398,8 @@ write_joined(struct run *s, const struct user_membership *m)
 		jsonw_obj(s->w, "summary");
 		jsonw_obj_end(s->w);
 	}
-	jsonw_obj(s->w, "unread_notifications");
-	jsonw_int(s->w, "notification_count", n.notify);
-	jsonw_int(s->w, "highlight_count", n.highlight);
-	jsonw_obj_end(s->w);
+	if (!write_counts(s, x.r))
+		return false;
 	jsonw_obj_end(s->w);
 	s->found = s->found || x.nev > 0 || x.nstate > 0 || x.whole;
 	return true;
@@ -389,49 +425,81 @@ joined_part(struct run *s)
 	return true;
 }
 
-/* An invitation by somebody whom the user ignores is not shown. */
+/* Whose invitations are not shown: of people ignored or kept out. */
+struct unwanted {
+	struct ignored ignored;
+	struct invite_filter filter;
+};
+
 static bool
-is_unwanted(const struct ignored *x, const struct sev *const *ev, size_t n,
+load_unwanted(struct run *s, enum membership which, struct unwanted *out)
+{
+	return which != MEMBER_INVITE || (ignore_list(s->c, s->c->who.user,
+	    &out->ignored) && invite_filter_load(s->c, s->c->who.user,
+	    &out->filter));
+}
+
+static bool
+is_unwanted(const struct unwanted *x, const struct sev *const *ev, size_t n,
     enum membership which)
 {
 	return which == MEMBER_INVITE && n > 0 &&
-	    ignores(x, ev[n - 1]->ev.sender);
+	    (ignores(&x->ignored, ev[n - 1]->ev.sender) ||
+	    invite_filter_ask(&x->filter, ev[n - 1]->ev.sender) !=
+	    INVITE_ALLOW);
 }
 
-/* Invitations and knocks: what the user may know of the room. */
+/* One room that the user is invited to or knocks at: what they may know of it. */
+static bool
+write_stripped(struct run *s, const struct user_membership *m,
+    const struct unwanted *unwanted, const char *part, const char *inner,
+    bool *opened)
+{
+	struct res_event_opt opt = { .stripped = true };
+	const struct sev **ev;
+	struct room *r;
+	size_t n;
+
+	if (!room_open_nid(s->c, m->room, &r) ||
+	    !member_stripped(s->c, r, s->c->who.user, &ev, &n))
+		return false;
+	if (is_unwanted(unwanted, ev, n, m->membership))
+		return true;
+	if (!*opened)
+		jsonw_obj(s->w, part);
+	*opened = true;
+	jsonw_key(s->w, room_id(r));
+	jsonw_obj(s->w, NULL);
+	jsonw_obj(s->w, inner);
+	res_events(s->rq, "events", r, ev, n, &opt);
+	jsonw_obj_end(s->w);
+	jsonw_obj_end(s->w);
+	s->found = true;
+	return true;
+}
+
+/* Invitations and knocks; nothing at all when there are none. */
 static bool
 stripped_part(struct run *s, const char *part, const char *inner,
     enum membership which)
 {
-	struct ignored ignored;
+	struct unwanted unwanted;
+	bool loaded = false, opened = false;
 
-	if (!ignore_list(s->c, s->c->who.user, &ignored))
-		return false;
-	jsonw_obj(s->w, part);
 	for (size_t i = 0; i < s->nm; i++) {
 		const struct user_membership *m = &s->m[i];
-		struct res_event_opt opt = { .stripped = true };
-		const struct sev **ev;
-		struct room *r;
-		size_t n;
 
 		if (m->membership != which || m->pos > s->ask.now ||
 		    (s->ask.since != 0 && m->pos <= s->ask.since))
 			continue;
-		if (!room_open_nid(s->c, m->room, &r) ||
-		    !member_stripped(s->c, r, s->c->who.user, &ev, &n))
+		if (!loaded && !load_unwanted(s, which, &unwanted))
 			return false;
-		if (is_unwanted(&ignored, ev, n, which))
-			continue;
-		jsonw_key(s->w, room_id(r));
-		jsonw_obj(s->w, NULL);
-		jsonw_obj(s->w, inner);
-		res_events(s->rq, "events", r, ev, n, &opt);
-		jsonw_obj_end(s->w);
-		jsonw_obj_end(s->w);
-		s->found = true;
+		loaded = true;
+		if (!write_stripped(s, m, &unwanted, part, inner, &opened))
+			return false;
 	}
-	jsonw_obj_end(s->w);
+	if (opened)
+		jsonw_obj_end(s->w);
 	return true;
 }
 
