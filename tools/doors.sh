@@ -38,7 +38,7 @@ rule code "$word(strcpy|strcat|sprintf|vsprintf|strncpy|strncat|strtok|strtok_r|
 rule code "$word(clock_gettime|gettimeofday|time|getrandom|getentropy|randombytes_[a-z]+|RAND_bytes|arc4random[a-z_]*)\(" \
 	'src/base/clock\.c' 'clocks and random bytes come from base/clock.h'
 rule code "$word(malloc|calloc|realloc|free|strdup|strndup|aligned_alloc|asprintf)\(" \
-	'src/(base|net)/[^:]*|src/[a-z]+/[a-z_]*cache[a-z_]*\.c|src/main/decoder[a-z_]*\.c|src/store/db[a-z_]*\.c|src/[a-z]+/notify[a-z_]*\.c|src/api/api\.c|src/core/(room_load|typing|e2ee|userdata|unicode)\.c|src/crypto/digest\.c|src/guard/ledger(_file)?\.c|src/main/beffroid\.c' \
+	'src/(base|net)/[^:]*|src/[a-z]+/[a-z_]*cache[a-z_]*\.c|src/main/decoder[a-z_]*\.c|src/store/db[a-z_]*\.c|src/[a-z]+/notify[a-z_]*\.c|src/api/api\.c|src/core/(room_load|typing|e2ee|userdata|unicode|jobs)\.c|src/crypto/digest\.c|src/guard/ledger(_file)?\.c|src/main/beffroid\.c' \
 	'memory comes from an arena; the heap is for base, net and caches'
 rule text '"[^"]*(SELECT [^"]* FROM |INSERT (OR [A-Z]+ )?INTO |UPDATE [a-z_]+ SET |DELETE FROM )' \
 	'src/store/[^:]*' 'SQL stands in store'
@@ -52,6 +52,8 @@ rule code "(->|\.)err\.code = M_|$word(e|err)->code = |$word(e|err)\.code = M_[^
 	'src/base/err\.c' 'fail() is the only maker of errors'
 rule code "${word}(fprintf|fputs|puts|printf|perror|syslog)\(" \
 	'src/(base|main)/[^:]*' 'the log is behind base/log.h; only the programs print'
+rule code "${word}(curl_[a-z_]+)\(" \
+	'src/net/client[^:]*' 'client_* is the only way out to the network'
 rule code '#.*(NDEBUG)' 'none' 'assertions are never switched off'
 rule code "$word(socket|connect|accept|accept4|listen|bind|sendto|recvfrom)\(" \
 	'src/net/[^:]*|src/main/[^:]*' 'sockets are the business of net'

@@ -6,8 +6,10 @@
 #include "core/ctx.h"
 #include "core/housekeeping.h"
 #include "core/ignore_cache.h"
+#include "core/jobs.h"
 #include "core/session.h"
 #include "guard/ledger.h"
+#include "net/client.h"
 
 #include <grp.h>
 #include <pwd.h>
@@ -257,6 +259,23 @@ become_user(void)
 		give_up("cannot become server.user", NULL);
 }
 
+static bool
+start_client(struct arena *a, struct err *e)
+{
+	const struct conf *c = conf_get();
+	struct client_conf conf = {
+		.allow = c->client_allow_addresses.at,
+		.nallow = c->client_allow_addresses.n,
+		.ca_file = c->client_ca_file.n > 0 ? str_cz(a,
+		    c->client_ca_file) : NULL,
+		.connections = (int)c->client_connections,
+		.per_host = (int)c->client_connections_per_host,
+		.connect_ms = c->client_connect_time,
+	};
+
+	return client_open(&conf, e);
+}
+
 static void
 wait_for_signal(struct http_server *s, sigset_t *set)
 {
@@ -317,8 +336,10 @@ main(int argc, char **argv)
 		give_up("cannot start", &e);
 	ledger = (struct ledger_conf){ .sync = conf_get()->ledger_sync,
 	    .dir = str_cat(a, conf_get()->data_dir, S("/ledger")) };
-	if (!ledger_start(&ledger, &e) || !api_start(&e))
+	if (!ledger_start(&ledger, &e) || !start_client(a, &e) ||
+	    !api_start(&e))
 		give_up("cannot start", &e);
+	jobs_start((int)conf_get()->workers_jobs);
 	housekeeping_start();
 	http = start_http(a, &e);
 	if (http == NULL)
@@ -327,7 +348,9 @@ main(int argc, char **argv)
 	wait_for_signal(http, &set);
 	log_info("main", "stopping");
 	http_stop(http);
+	client_close();		/* whoever waits for another server waits no more */
 	api_stop();
+	jobs_stop();
 	housekeeping_stop();
 	ledger_stop();
 	session_cache_stop();
