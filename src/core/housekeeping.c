@@ -8,6 +8,7 @@
 #include "core/search.h"
 #include "core/typing.h"
 #include "store/q_browser.h"
+#include "store/q_sliding.h"
 #include "store/q_sweep.h"
 
 #include <pthread.h>
@@ -19,6 +20,7 @@
 #define INDEX_BATCHES 5			/* each time */
 #define SWEEP_EVERY_MS (60 * 1000)
 #define TXN_KEEP_MS (24 * 3600 * INT64_C(1000))
+#define SLIDING_KEEP_MS (30 * 24 * 3600 * INT64_C(1000))
 #define UIA_KEEP_MS (3600 * INT64_C(1000))
 
 static struct {
@@ -35,6 +37,7 @@ sweep_body(struct db *db, void *arg, struct err *e)
 	int64_t now = *(int64_t *)arg;
 
 	return sweep_txns(db, now - TXN_KEEP_MS, e) &&
+	    sliding_sweep(db, now - SLIDING_KEEP_MS, e) &&
 	    sweep_uia(db, now - UIA_KEEP_MS, e) && sweep_tokens(db, now, e) &&
 	    sweep_oauth(db, now, conf_get()->oauth_browser_lifetime, e);
 }

@@ -231,6 +231,26 @@ room_touched(struct room *r)
 }
 
 void
+room_bump(struct room *r, int64_t *seq, int64_t *pos)
+{
+	pthread_mutex_lock(&r->lock);
+	*seq = r->bump_seq;
+	*pos = r->bump_pos;
+	pthread_mutex_unlock(&r->lock);
+}
+
+void
+room_bump_set(struct room *r, int64_t seq, int64_t pos)
+{
+	pthread_mutex_lock(&r->lock);
+	if (seq > r->bump_seq) {
+		r->bump_seq = seq;
+		r->bump_pos = pos;
+	}
+	pthread_mutex_unlock(&r->lock);
+}
+
+void
 room_touch(struct room *r, int64_t pos)
 {
 	pthread_mutex_lock(&r->lock);

@@ -69,6 +69,9 @@ struct room_head room_head(struct room *r);
  */
 int64_t room_touched(struct room *r);
 void room_touch(struct room *r, int64_t pos);
+/* For ordering rooms by what people said last: the position of that, as far as events up to *seq were looked at. */
+void room_bump(struct room *r, int64_t *seq, int64_t *pos);
+void room_bump_set(struct room *r, int64_t seq, int64_t pos);
 bool room_power(struct ctx *c, struct room *r, struct power *out) MUST_CHECK;
 
 /* One entry of the current members. */

@@ -56,6 +56,7 @@ struct room {
 	int64_t joined, invited;
 	struct room_head head;
 	int64_t touched;		/* greatest position of anything of the room: events, receipts, typing */
+	int64_t bump_seq, bump_pos;	/* see room_bump */
 	struct end end[ENDS_MAX];
 	size_t nends;
 	struct event_place ring[RING];	/* the newest events: the one with seq s is at s % RING */

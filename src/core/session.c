@@ -7,6 +7,7 @@
 #include "core/notify.h"
 #include "core/session_cache.h"
 #include "crypto/digest.h"
+#include "store/q_sliding.h"
 #include "store/q_oauth.h"
 #include "store/stream.h"
 
@@ -260,7 +261,8 @@ end_body(struct db *db, void *arg, struct err *e)
 
 	for (size_t i = 0; i < x->n; i++)
 		if (!device_delete(db, x->user, x->device[i], e) ||
-		    !e2ee_device_removed(db, x->user, x->device[i], e))
+		    !e2ee_device_removed(db, x->user, x->device[i], e) ||
+		    !sliding_delete_device(db, x->user, x->device[i], e))
 			return false;
 	return x->n == 0 || devicelist_bump(db, &x->tx, x->user, e);
 }

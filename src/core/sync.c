@@ -7,9 +7,8 @@
 
 #define LOOK_MAX 1000
 
-/* Was the user in the room before the member event that stands now? */
-static bool
-was_joined(struct ctx *c, const struct user_membership *m, struct str user,
+bool
+sync_was_joined(struct ctx *c, const struct user_membership *m, struct str user,
     bool *was)
 {
 	const struct sev *now, *old;
@@ -41,9 +40,8 @@ reverse(const struct sev **at, size_t n)
 	}
 }
 
-/* The newest events in (low, high] that the user may see and wants, oldest first. */
-static bool
-timeline(struct ctx *c, const struct sync_ask *ask, int64_t low, int64_t high,
+bool
+sync_timeline(struct ctx *c, const struct sync_ask *ask, int64_t low, int64_t high,
     struct sync_room *out)
 {
 	const struct event_filter *f = &ask->filter->timeline;
@@ -79,9 +77,8 @@ timeline(struct ctx *c, const struct sync_ask *ask, int64_t low, int64_t high,
 	return true;
 }
 
-/* The state before the event with that seq; past the end: the current one. */
-static bool
-state_at(struct ctx *c, struct room *r, int64_t seq, struct state_root *out)
+bool
+sync_state_at(struct ctx *c, struct room *r, int64_t seq, struct state_root *out)
 {
 	const struct sev **ev;
 	size_t n;
@@ -172,7 +169,7 @@ state_part(struct ctx *c, const struct sync_ask *ask, int64_t low,
 
 	if (out->nev > 0 && out->ev[0]->seq == first)
 		start = out->ev[0]->state;
-	else if (!state_at(c, out->r, first, &start))
+	else if (!sync_state_at(c, out->r, first, &start))
 		return false;
 	if (out->whole) {
 		if (!state_all(c->db, &start, c->a, &added, &n, &c->err))
@@ -181,7 +178,7 @@ state_part(struct ctx *c, const struct sync_ask *ask, int64_t low,
 	}
 	added = NULL;
 	n = 0;
-	if (first != low + 1 && (!state_at(c, out->r, low + 1, &known) ||
+	if (first != low + 1 && (!sync_state_at(c, out->r, low + 1, &known) ||
 	    !state_diff(c->db, &known, &start, c->a, &added, &n, &gone,
 	    &ngone, &c->err)))
 		return false;
@@ -214,7 +211,7 @@ delta(struct ctx *c, const struct sync_ask *ask, int64_t high,
 		low = 0;
 	if (low > high)
 		low = high;
-	if (!timeline(c, ask, low, high, out))
+	if (!sync_timeline(c, ask, low, high, out))
 		return false;
 	/* Joined anew: what the client may have kept of an earlier stay does not join on. */
 	out->limited = out->limited || gap;
@@ -238,7 +235,7 @@ sync_joined(struct ctx *c, const struct sync_ask *ask,
 	    !room_seq_at(c, out->r, ask->now, &high))
 		return false;
 	if (!out->whole && m->pos > ask->since) {
-		if (!was_joined(c, m, ask->user, &was))
+		if (!sync_was_joined(c, m, ask->user, &was))
 			return false;
 		out->whole = !was;
 	}

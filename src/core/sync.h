@@ -30,6 +30,13 @@ struct sync_room {
 	bool members_changed;
 };
 
+/* Was the user in the room before the member event that stands now? */
+bool sync_was_joined(struct ctx *c, const struct user_membership *m, struct str user, bool *was) MUST_CHECK;
+/* The newest events in (low, high] of out->r that the user may see and wants, oldest first: ev, limited, prev_seq. */
+bool sync_timeline(struct ctx *c, const struct sync_ask *ask, int64_t low, int64_t high, struct sync_room *out) MUST_CHECK;
+/* The state before the event with that seq; past the end: the current one. */
+bool sync_state_at(struct ctx *c, struct room *r, int64_t seq, struct state_root *out) MUST_CHECK;
+
 /* A room that the user is in. */
 bool sync_joined(struct ctx *c, const struct sync_ask *ask, const struct user_membership *m, struct sync_room *out) MUST_CHECK;
 /* A room that the user left, up to the leaving. */

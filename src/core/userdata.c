@@ -133,3 +133,21 @@ receipt_set(struct ctx *c, struct room *r, struct str kind, struct str thread,
 	return put_and_tell(c, &p, str_eq(kind, S("m.read.private")) ? 0
 	    : p.receipt.room);
 }
+
+bool
+unread_load(struct ctx *c, struct unread_ask *out)
+{
+	struct json *stored = arena_array(c->a, struct json, 1);
+	struct receipt *receipts;
+	bool has;
+
+	*out = (struct unread_ask){ .user = c->who.user };
+	if (!receipts_of_user(c->db, c->a, c->who.user, &receipts,
+	    &out->nreceipts, &c->err) || !userdata_rules(c, c->who.user,
+	    stored, &has, &out->rules_pos))
+		return false;
+	out->receipts = receipts;
+	out->stored = has ? stored : NULL;
+	out->rules = pushrules_compile(c->a, c->who.user, out->stored);
+	return true;
+}

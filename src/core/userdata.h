@@ -30,10 +30,13 @@ struct unread {
 struct unread_ask {
 	struct str user;
 	const struct pushrules *rules;
+	const struct json *stored;	/* the rules as they are stored, or NULL: the defaults */
 	int64_t rules_pos;		/* tells one set of rules from the next */
 	const struct receipt *receipts;	/* all of the user's */
 	size_t nreceipts;
 };
+/* The actor's rules and receipts. */
+bool unread_load(struct ctx *c, struct unread_ask *out) MUST_CHECK;
 bool unread_count(struct ctx *c, struct room *r, const struct unread_ask *ask, struct unread *out) MUST_CHECK;
 /* The same apart: of the main timeline, and of the threads that have any. */
 struct unread_thread {

@@ -23,6 +23,7 @@ versions_get(struct req *rq)
 	jsonw_bool(w, "org.matrix.msc4155", true);
 	jsonw_bool(w, "org.matrix.msc4380", true);
 	jsonw_bool(w, "org.matrix.msc4380.stable", true);
+	jsonw_bool(w, "org.matrix.simplified_msc3575", true);
 	jsonw_bool(w, "uk.half-shot.msc2666.query_mutual_rooms", true);
 	jsonw_bool(w, "uk.half-shot.msc2666.query_mutual_rooms.stable", true);
 	jsonw_bool(w, "uk.tcpip.msc4133", true);

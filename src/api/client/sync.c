@@ -4,6 +4,7 @@
  * greatest position that concerns the user. See docs/sync.md.
  * spec: client-server, "Syncing".
  */
+#include "api/client/sync_write.h"
 #include "api/res.h"
 #include "core/e2ee.h"
 #include "core/history.h"
@@ -35,7 +36,6 @@ struct run {
 	struct accdata *data;
 	size_t ndata;
 	struct unread_ask unread;
-	struct receipt *receipts;
 	struct todevice_msg *msg;
 	size_t nmsg;
 	struct str *dev_changed, *dev_left;
@@ -69,55 +69,13 @@ read_filter(struct req *rq, struct sync_filter *f)
 	    filter_read_sync(c->a, &j, f, &c->err);
 }
 
-static void
-write_otk_counts(struct run *s)
-{
-	struct otk_count *n;
-	struct str *unused;
-	size_t nn, nunused;
-
-	if (s->c->who.device.n == 0 || !otk_counts(s->c, s->c->who.user,
-	    s->c->who.device, &n, &nn, &unused, &nunused)) {
-		err_clear(&s->c->err);
-		return;
-	}
-	jsonw_obj(s->w, "device_one_time_keys_count");
-	for (size_t i = 0; i < nn; i++) {
-		jsonw_key(s->w, n[i].algorithm);
-		jsonw_int(s->w, NULL, n[i].n);
-	}
-	jsonw_obj_end(s->w);
-	jsonw_arr(s->w, "device_unused_fallback_key_types");
-	for (size_t i = 0; i < nunused; i++)
-		jsonw_str(s->w, NULL, unused[i]);
-	jsonw_arr_end(s->w);
-}
-
 static bool
 reply_empty(struct run *s, int64_t pos)
 {
 	s->w = res_open(s->rq, 200);
 	jsonw_str(s->w, "next_batch", token_sync(s->c->a, pos));
-	write_otk_counts(s);
+	sync_write_otk(s->rq, s->w);
 	return res_close(s->rq);
-}
-
-static bool
-load_unread(struct run *s)
-{
-	struct ctx *c = s->c;
-	struct json stored;
-	bool has;
-
-	s->unread = (struct unread_ask){ .user = c->who.user };
-	if (!receipts_of_user(c->db, c->a, c->who.user, &s->receipts,
-	    &s->unread.nreceipts, &c->err) || !userdata_rules(c, c->who.user,
-	    &stored, &has, &s->unread.rules_pos))
-		return false;
-	s->unread.receipts = s->receipts;
-	s->unread.rules = pushrules_compile(c->a, c->who.user,
-	    has ? &stored : NULL);
-	return true;
 }
 
 /* Everything that is asked once, before the rooms. */
@@ -129,7 +87,7 @@ load(struct run *s)
 
 	if (!memberships_of_user(c->db, c->a, c->who.user, ~0U, &s->m, &s->nm,
 	    &c->err) || !accdata_since(c->db, c->a, c->who.user, s->ask.since,
-	    &s->data, &s->ndata, &c->err) || !load_unread(s))
+	    &s->data, &s->ndata, &c->err) || !unread_load(c, &s->unread))
 		return false;
 	s->changed = arena_array(c->a, bool, s->nm);
 	for (size_t i = 0; i < s->nm && s->ask.since != 0; i++) {
@@ -186,59 +144,13 @@ write_data(struct run *s, int64_t room, const struct event_filter *f)
 		jsonw_obj_end(s->w);
 		s->found = true;
 	}
-	if (room == 0 && s->unread.rules_pos >= s->ask.since &&
-	    (s->ask.since == 0 || s->unread.rules_pos > s->ask.since)) {
-		struct json stored;
-		int64_t pos;
-		bool has;
-
-		if (userdata_rules(s->c, s->c->who.user, &stored, &has,
-		    &pos)) {
-			jsonw_obj(s->w, NULL);
-			jsonw_cstr(s->w, "type", "m.push_rules");
-			jsonw_splice(s->w, "content");
-			pushrules_write(s->w->b, s->c->who.user, has ? &stored
-			    : NULL);
-			jsonw_obj_end(s->w);
-			s->found = true;
-		}
+	if (room == 0 && (s->ask.since == 0 ||
+	    s->unread.rules_pos > s->ask.since)) {
+		sync_write_rules(s->w, s->c->who.user, &s->unread);
+		s->found = true;
 	}
 	jsonw_arr_end(s->w);
 	jsonw_obj_end(s->w);
-}
-
-/* One m.receipt event: event id -> kind -> user -> { ts, thread_id }. */
-static void
-write_receipts(struct run *s, const struct receipt *r, size_t n)
-{
-	struct jsonw *w = s->w;
-	struct arena *a = s->c->a;
-	struct json content = json_new_obj();
-
-	for (size_t i = 0; i < n; i++) {
-		const struct json *old = json_get_obj(&content, r[i].event_id);
-		struct json kinds = old ? json_copy(a, old) : json_new_obj();
-		const struct json *of = json_get_obj(&kinds, r[i].kind);
-		struct json users = of ? json_copy(a, of) : json_new_obj();
-		const struct json *was = json_get_obj(&users, r[i].user);
-		struct json at = json_new_obj();
-
-		/* One place for two receipts: the one for all threads says more (MSC4102). */
-		if (was != NULL && r[i].thread.n > 0 &&
-		    json_get(was, S("thread_id")) == NULL)
-			continue;
-		json_set(a, &at, S("ts"), json_of_int(r[i].ts));
-		if (r[i].thread.n > 0)
-			json_set(a, &at, S("thread_id"),
-			    json_of_str(r[i].thread));
-		json_set(a, &users, r[i].user, at);
-		json_set(a, &kinds, r[i].kind, users);
-		json_set(a, &content, r[i].event_id, kinds);
-	}
-	jsonw_obj(w, NULL);
-	jsonw_cstr(w, "type", "m.receipt");
-	jsonw_json(w, "content", &content);
-	jsonw_obj_end(w);
 }
 
 static bool
@@ -262,18 +174,9 @@ write_ephemeral(struct run *s, struct room *r, bool whole)
 	jsonw_obj(s->w, "ephemeral");
 	jsonw_arr(s->w, "events");
 	if (nrec > 0)
-		write_receipts(s, rec, nrec);
-	if (changed) {
-		jsonw_obj(s->w, NULL);
-		jsonw_cstr(s->w, "type", "m.typing");
-		jsonw_obj(s->w, "content");
-		jsonw_arr(s->w, "user_ids");
-		for (size_t i = 0; i < ntyping; i++)
-			jsonw_str(s->w, NULL, typing[i]);
-		jsonw_arr_end(s->w);
-		jsonw_obj_end(s->w);
-		jsonw_obj_end(s->w);
-	}
+		sync_write_receipts(s->w, rec, nrec);
+	if (changed)
+		sync_write_typing(s->w, typing, ntyping);
 	jsonw_arr_end(s->w);
 	jsonw_obj_end(s->w);
 	s->found = s->found || nrec > 0 || changed;
@@ -558,15 +461,6 @@ write_to_device(struct run *s)
 	}
 }
 
-static void
-write_list(struct jsonw *w, const char *key, const struct str *at, size_t n)
-{
-	jsonw_arr(w, key);
-	for (size_t i = 0; i < n; i++)
-		jsonw_str(w, NULL, at[i]);
-	jsonw_arr_end(w);
-}
-
 static bool
 write_all(struct run *s)
 {
@@ -585,11 +479,11 @@ write_all(struct run *s)
 	jsonw_obj_end(s->w);
 	write_to_device(s);
 	jsonw_obj(s->w, "device_lists");
-	write_list(s->w, "changed", s->dev_changed, s->ndev_changed);
-	write_list(s->w, "left", s->dev_left, s->ndev_left);
+	sync_write_list(s->w, "changed", s->dev_changed, s->ndev_changed);
+	sync_write_list(s->w, "left", s->dev_left, s->ndev_left);
 	jsonw_obj_end(s->w);
 	s->found = s->found || s->ndev_changed > 0 || s->ndev_left > 0;
-	write_otk_counts(s);
+	sync_write_otk(s->rq, s->w);
 	return res_close(s->rq);
 }
 
