@@ -11,6 +11,7 @@
 #include "store/q_browser.h"
 #include "store/q_factor.h"
 #include "store/q_profile.h"
+#include "store/q_upstream.h"
 
 #include <pthread.h>
 
@@ -292,6 +293,7 @@ end_body(struct db *db, void *arg, struct err *e)
 	return account_set_flags(db, x->user, x->f, e) &&
 	    account_set_password(db, x->user, none, e) &&
 	    browser_delete_user(db, x->user, none, e) &&
+	    upstream_link_delete_user(db, x->user, e) &&
 	    totp_delete(db, x->user, e) &&
 	    passkey_delete(db, x->user, none, e) &&
 	    recovery_delete_all(db, x->user, e) &&

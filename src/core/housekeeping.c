@@ -10,6 +10,7 @@
 #include "store/q_browser.h"
 #include "store/q_sliding.h"
 #include "store/q_sweep.h"
+#include "store/q_upstream.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@
 #define SWEEP_EVERY_MS (60 * 1000)
 #define TXN_KEEP_MS (24 * 3600 * INT64_C(1000))
 #define SLIDING_KEEP_MS (30 * 24 * 3600 * INT64_C(1000))
+#define UPSTREAM_KEEP_MS (30 * 24 * 3600 * INT64_C(1000))
 #define UIA_KEEP_MS (3600 * INT64_C(1000))
 
 static struct {
@@ -39,7 +41,8 @@ sweep_body(struct db *db, void *arg, struct err *e)
 	return sweep_txns(db, now - TXN_KEEP_MS, e) &&
 	    sliding_sweep(db, now - SLIDING_KEEP_MS, e) &&
 	    sweep_uia(db, now - UIA_KEEP_MS, e) && sweep_tokens(db, now, e) &&
-	    sweep_oauth(db, now, conf_get()->oauth_browser_lifetime, e);
+	    sweep_oauth(db, now, conf_get()->oauth_browser_lifetime, e) &&
+	    sweep_upstream(db, now - UPSTREAM_KEEP_MS, e);
 }
 
 static void

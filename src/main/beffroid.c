@@ -7,6 +7,7 @@
 #include "core/housekeeping.h"
 #include "core/ignore_cache.h"
 #include "core/jobs.h"
+#include "core/oidc_cache.h"
 #include "core/session.h"
 #include "guard/ledger.h"
 #include "net/client.h"
@@ -354,6 +355,7 @@ main(int argc, char **argv)
 	housekeeping_stop();
 	ledger_stop();
 	session_cache_stop();
+	oidc_cache_stop();
 	ignore_cache_stop();
 	server_stop();
 	arena_free(a);

@@ -10,6 +10,7 @@
 #include "core/browser.h"
 #include "core/factor.h"
 #include "core/oauth.h"
+#include "core/oidc.h"
 #include "core/session.h"
 #include "crypto/digest.h"
 #include "room/ids.h"
@@ -66,6 +67,14 @@ login_get(struct req *rq)
 		jsonw_bool(w, "oauth_aware_preferred", true);
 		jsonw_bool(w, "org.matrix.msc3824."
 		    "delegated_oidc_compatibility", true);
+		if (oidc_offered()) {
+			jsonw_arr(w, "identity_providers");
+			jsonw_obj(w, NULL);
+			jsonw_cstr(w, "id", "oidc");
+			jsonw_str(w, "name", oidc_name(&rq->ctx));
+			jsonw_obj_end(w);
+			jsonw_arr_end(w);
+		}
 		jsonw_obj_end(w);
 	}
 	jsonw_arr_end(w);

@@ -11,6 +11,7 @@
 #include "base/conf.h"
 #include "core/account.h"
 #include "core/factor.h"
+#include "core/oidc.h"
 
 #define NAME_MAX_BYTES 255
 
@@ -32,6 +33,16 @@ void
 sign_in_ways(struct page *p, struct str next)
 {
 	page_link(p, with_next(p->rq, "passkey", next), T_PASSKEY_USE);
+	if (!oidc_offered())
+		return;
+	page_html(p, "<p><a href=\"");
+	page_esc(p, p->v->site.path);
+	page_esc(p, with_next(p->rq, "upstream", next));
+	page_html(p, "\">");
+	page_text(p, T_SIGN_IN_WITH);
+	page_html(p, " ");
+	page_esc(p, oidc_name(&p->rq->ctx));
+	page_html(p, "</a></p>\n");
 }
 
 /* The form for a password, of a name that is typed or of who is here. */
@@ -40,6 +51,7 @@ password_page(struct req *rq, const struct visitor *v, struct str next,
     struct str name, enum text error, int status)
 {
 	bool confirm = v->signed_in;
+	struct account account = { .password = S("-") };
 	struct page p;
 	struct field user = { .name = "username", .type = "text",
 	    .autocomplete = "username", .label = T_USER_NAME, .value = name,
@@ -48,6 +60,8 @@ password_page(struct req *rq, const struct visitor *v, struct str next,
 	    .autocomplete = "current-password", .label = T_PASSWORD,
 	    .focus = confirm || name.n > 0 };
 
+	if (confirm && !account_get(&rq->ctx, v->browser.user, &account))
+		return false;
 	page_begin(&p, rq, v, confirm ? T_CONFIRM_TITLE : T_SIGN_IN, error);
 	if (confirm) {
 		page_para(&p, T_CONFIRM_INTRO);
@@ -57,13 +71,17 @@ password_page(struct req *rq, const struct visitor *v, struct str next,
 		page_esc(&p, v->browser.user);
 		page_html(&p, "</strong></p>\n");
 	}
-	page_form(&p, confirm ? S(PAGE_ROOT "/confirm")
-	    : S(PAGE_ROOT "/sign-in"), next);
-	if (!confirm)
-		page_field(&p, &user);
-	page_field(&p, &password);
-	page_button(&p, confirm ? T_CONTINUE : T_SIGN_IN, NULL, NULL, "");
-	page_form_end(&p);
+	/* Who comes from another service has no password to show. */
+	if (account.password.n > 0) {
+		page_form(&p, confirm ? S(PAGE_ROOT "/confirm")
+		    : S(PAGE_ROOT "/sign-in"), next);
+		if (!confirm)
+			page_field(&p, &user);
+		page_field(&p, &password);
+		page_button(&p, confirm ? T_CONTINUE : T_SIGN_IN, NULL, NULL,
+		    "");
+		page_form_end(&p);
+	}
 	sign_in_ways(&p, next);
 	if (!confirm && may_register())
 		page_link(&p, with_next(rq, "register", next),

@@ -11,6 +11,7 @@
 
 #include "api/res.h"
 #include "core/oauth.h"
+#include "core/oidc.h"
 #include "core/uri.h"
 
 #define SSO_TOKEN_MS 30000
@@ -41,14 +42,8 @@ need_target(struct req *rq, struct str url, struct uri *u)
 	    "redirectUrl is not an address that can be gone back to");
 }
 
-/*
- * GET /_matrix/client/v3/login/sso/redirect?redirectUrl=&action=
- *
- * reply   302 to the page that asks
- * errors  M_MISSING_PARAM, M_INVALID_PARAM 400
- */
-bool
-sso_redirect_get(struct req *rq)
+static bool
+sso_redirect(struct req *rq, bool upstream)
 {
 	struct arena *a = rq->ctx.a;
 	struct visitor v;
@@ -59,13 +54,38 @@ sso_redirect_get(struct req *rq)
 	    !need_target(rq, to, &u))
 		return false;
 	page = str_cat(a, S(PAGE_ROOT "/sso?to="), pct_encode(a, to));
-	if (!v.signed_in && str_eq(req_query(rq, "action"), S("register")))
+	if (!v.signed_in && upstream)
+		page = str_cat(a, S(PAGE_ROOT "/upstream?next="),
+		    pct_encode(a, page));
+	else if (!v.signed_in && str_eq(req_query(rq, "action"), S("register")))
 		page = str_cat(a, S(PAGE_ROOT "/register?next="),
 		    pct_encode(a, page));
 	if (!page_go(rq, &v, page))
 		return false;
 	rq->res.status = 302;
 	return true;
+}
+
+/*
+ * GET /_matrix/client/v3/login/sso/redirect?redirectUrl=&action=
+ *
+ * reply   302 to the page that asks
+ * errors  M_MISSING_PARAM, M_INVALID_PARAM 400
+ */
+bool
+sso_redirect_get(struct req *rq)
+{
+	return sso_redirect(rq, false);
+}
+
+/* GET /_matrix/client/v3/login/sso/redirect/{idpId}: the one provider there is. */
+bool
+sso_redirect_idp_get(struct req *rq)
+{
+	if (!oidc_offered() || !str_eq(req_path(rq, "idpId"), S("oidc")))
+		return fail(&rq->ctx.err, M_NOT_FOUND,
+		    "There is no such identity provider");
+	return sso_redirect(rq, true);
 }
 
 /* GET /_beffroi/account/sso?to=: may this place have the account? */
