@@ -14,6 +14,7 @@
 #include "api/res.h"
 #include "base/clock.h"
 #include "base/conf.h"
+#include "base/heap.h"
 #include "base/log.h"
 #include "base/metric.h"
 #include "base/pool.h"
@@ -285,9 +286,7 @@ send_reply(struct req *rq)
 		http_reply(rq->http, &rq->res);
 		return;
 	}
-	x = malloc(sizeof(*x));
-	if (x == NULL)
-		abort();
+	x = must(malloc(sizeof(*x)));
 	*x = (struct sending){ rq->http, rq->res };
 	if (!ledger_commit(&rq->ctx.who, rq->route->name, rq->ctx.now_ms,
 	    &rq->seen, recorded, x))
@@ -379,12 +378,10 @@ work(void *state, void *arg)
 static void *
 worker_start(void *arg)
 {
-	struct worker *w = calloc(1, sizeof(*w));
+	struct worker *w = must(calloc(1, sizeof(*w)));
 	struct err e = { .code = M_OK };
 
 	(void)arg;
-	if (w == NULL)
-		abort();
 	w->a = arena_new(ARENA_CAP);
 	w->db = db_attach(server_get()->store, &e);
 	if (w->db == NULL) {
@@ -511,9 +508,7 @@ api_start(struct err *e)
 	metric_gauge_fn("beffroi_memory_bytes",
 	    "The process's own memory; limits.memory is its ceiling", NULL,
 	    used_memory, NULL);
-	api.by_route = calloc(n, sizeof(*api.by_route));
-	if (api.by_route == NULL)
-		abort();
+	api.by_route = must(calloc(n, sizeof(*api.by_route)));
 	for (size_t i = 0; i < n; i++) {
 		char label[96];
 		struct buf b = { label, 0, sizeof(label), sizeof(label), NULL,

@@ -250,6 +250,18 @@ arena_grow(struct arena *a, void *p, size_t old, size_t n)
 	return to;
 }
 
+void *
+arena_more(struct arena *a, void *p, size_t n, size_t *cap, size_t size)
+{
+	size_t more = *cap > 0 ? *cap * 2 : 16;
+
+	if (n < *cap)
+		return p;
+	p = arena_grow(a, p, *cap * size, more * size);
+	*cap = more;
+	return p;
+}
+
 struct arena_mark
 arena_mark(struct arena *a)
 {

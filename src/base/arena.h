@@ -38,6 +38,8 @@ void *arena_alloc_raw(struct arena *a, size_t n);	/* not zeroed, 8-aligned, neve
 void *arena_calloc(struct arena *a, size_t n, size_t size);	/* overflow aborts */
 /* Grows p from old to n bytes, in place if p was the last allocation. */
 void *arena_grow(struct arena *a, void *p, size_t old, size_t n);
+/* An array with room for one more than n: p, or it with its capacity doubled. */
+void *arena_more(struct arena *a, void *p, size_t n, size_t *cap, size_t size);
 
 #define arena_make(a, type) ((type *)arena_alloc(a, sizeof(type)))
 #define arena_array(a, type, n) ((type *)arena_calloc(a, n, sizeof(type)))

@@ -7,6 +7,7 @@
  */
 #include "base/pool.h"
 
+#include "base/heap.h"
 #include "base/log.h"
 
 #include <assert.h>
@@ -93,14 +94,10 @@ pool_start(const struct pool_spec *spec)
 
 	assert(spec->nthreads > 0 && spec->queue_max > 0);
 	assert(strlen(spec->name) <= 15);
-	p = calloc(1, sizeof(*p) +
-	    (size_t)spec->nthreads * sizeof(p->thread[0]));
-	if (p == NULL)
-		abort();
+	p = must(calloc(1, sizeof(*p) +
+	    (size_t)spec->nthreads * sizeof(p->thread[0])));
 	p->spec = *spec;
-	p->ring = calloc(spec->queue_max, sizeof(p->ring[0]));
-	if (p->ring == NULL)
-		abort();
+	p->ring = must(calloc(spec->queue_max, sizeof(p->ring[0])));
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_cond_init(&p->wake, NULL);
 	threads_start(p);

@@ -237,13 +237,7 @@ add_failure(struct ctx *c, struct json *failures, struct str user,
 static void
 keep(struct batch *b, struct sig_row row)
 {
-	if (b->n == b->cap) {
-		size_t more = b->cap ? b->cap * 2 : 16;
-
-		b->sig = arena_grow(b->c->a, b->sig, b->cap * sizeof(*b->sig),
-		    more * sizeof(*b->sig));
-		b->cap = more;
-	}
+	b->sig = arena_more(b->c->a, b->sig, b->n, &b->cap, sizeof(*b->sig));
 	b->sig[b->n++] = row;
 }
 

@@ -2,6 +2,7 @@
 /* What /sync asks of end-to-end encryption. See e2ee.h. */
 #include "core/e2ee.h"
 
+#include "base/heap.h"
 #include "core/notify.h"
 #include "core/room.h"
 #include "store/q_keys.h"
@@ -93,13 +94,7 @@ users_add(struct users *u, struct str id)
 	for (size_t i = 0; i < u->n; i++)
 		if (str_eq(u->at[i], id))
 			return;
-	if (u->n == u->cap) {
-		size_t more = u->cap ? u->cap * 2 : 16;
-
-		u->at = arena_grow(u->a, u->at, u->cap * sizeof(*u->at),
-		    more * sizeof(*u->at));
-		u->cap = more;
-	}
+	u->at = arena_more(u->a, u->at, u->n, &u->cap, sizeof(*u->at));
 	u->at[u->n++] = id;
 }
 
@@ -224,9 +219,7 @@ devicelist_end(struct stream_tx *tx, struct str user)
 
 	if (tx->first == 0)
 		return;
-	t = malloc(sizeof(*t) + user.n);
-	if (t == NULL)
-		abort();
+	t = must(malloc(sizeof(*t) + user.n));
 	t->pos = tx->last;
 	t->n = user.n;
 	memcpy(t->user, user.p, user.n);

@@ -22,13 +22,7 @@ struct gather {
 static void
 add(struct gather *g, const struct sev *ev, struct room *r)
 {
-	if (g->n == g->cap) {
-		size_t cap = g->cap ? g->cap * 2 : 64;
-
-		g->at = arena_grow(g->c->a, g->at, g->cap * sizeof(*g->at),
-		    cap * sizeof(*g->at));
-		g->cap = cap;
-	}
+	g->at = arena_more(g->c->a, g->at, g->n, &g->cap, sizeof(*g->at));
 	g->at[g->n++] = (struct item){ ev, r };
 }
 

@@ -6,6 +6,7 @@
  */
 #include "core/ignore_cache.h"
 
+#include "base/heap.h"
 #include "base/map.h"
 #include "room/ids.h"
 #include "store/q_accdata.h"
@@ -80,9 +81,7 @@ put(struct str user, const struct ignored *list, uint64_t forgets)
 
 	for (size_t i = 0; i < list->n; i++)
 		bytes += list->user[i].n + 1;
-	x = old = calloc(1, sizeof(*x) + bytes);
-	if (x == NULL)
-		abort();
+	x = old = must(calloc(1, sizeof(*x) + bytes));
 	memcpy(x->text, user.p, user.n);
 	x->user = str_n(x->text, user.n);
 	x->n = list->n;

@@ -13,6 +13,7 @@
 #include "core/notify.h"
 
 #include "base/clock.h"
+#include "base/heap.h"
 #include "base/map.h"
 #include "base/metric.h"
 #include "core/watch.h"
@@ -68,14 +69,6 @@ static struct {
 	struct metric *wakes;
 	int64_t waiting;		/* waiters there are */
 } table = { .lock = PTHREAD_MUTEX_INITIALIZER };
-
-static void *
-must(void *p)
-{
-	if (p == NULL)
-		abort();
-	return p;
-}
 
 static struct watched_room *
 room_get(int64_t nid)

@@ -5,6 +5,7 @@
  */
 #include "core/room_impl.h"
 
+#include "base/heap.h"
 #include "base/metric.h"
 #include "store/stream.h"
 
@@ -21,14 +22,6 @@ static struct {
 	struct room *oldest, *newest;
 	size_t bytes, bytes_max;
 } cache = { .lock = PTHREAD_MUTEX_INITIALIZER, .bytes_max = 192 << 20 };
-
-static void *
-must(void *p)
-{
-	if (p == NULL)
-		abort();
-	return p;
-}
 
 struct room *
 room_alloc(int64_t nid, struct str id, const struct room_version *v)

@@ -5,6 +5,7 @@
  */
 #include "core/session_cache.h"
 
+#include "base/heap.h"
 #include "base/map.h"
 
 #include <pthread.h>
@@ -60,11 +61,9 @@ session_cache_get(struct arena *a, struct str hash, struct session *out,
 void
 session_cache_put(struct str hash, const struct session *s, uint64_t forgets)
 {
-	struct entry *x = calloc(1, sizeof(*x) + s->user.n + s->device.n);
+	struct entry *x = must(calloc(1, sizeof(*x) + s->user.n + s->device.n));
 	struct entry *old = x;
 
-	if (x == NULL)
-		abort();
 	memcpy(x->hash, hash.p, sizeof(x->hash));
 	x->s = *s;
 	memcpy(x->bytes, s->user.p, s->user.n);

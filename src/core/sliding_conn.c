@@ -119,13 +119,8 @@ need_index(struct ctx *c, struct sliding_conn *x, struct str need)
 	for (size_t i = 0; i < x->nneeds; i++)
 		if (str_eq(x->need[i], need))
 			return (uint32_t)i;
-	if (x->nneeds == x->needs_cap) {
-		size_t cap = x->needs_cap ? x->needs_cap * 2 : 8;
-
-		x->need = arena_grow(c->a, x->need,
-		    x->needs_cap * sizeof(*x->need), cap * sizeof(*x->need));
-		x->needs_cap = cap;
-	}
+	x->need = arena_more(c->a, x->need, x->nneeds, &x->needs_cap,
+	    sizeof(*x->need));
 	x->need[x->nneeds] = need;
 	return (uint32_t)x->nneeds++;
 }
@@ -133,13 +128,7 @@ need_index(struct ctx *c, struct sliding_conn *x, struct str need)
 static void
 insert(struct ctx *c, struct sliding_conn *x, size_t at)
 {
-	if (x->n == x->cap) {
-		size_t cap = x->cap ? x->cap * 2 : 32;
-
-		x->room = arena_grow(c->a, x->room, x->cap * sizeof(*x->room),
-		    cap * sizeof(*x->room));
-		x->cap = cap;
-	}
+	x->room = arena_more(c->a, x->room, x->n, &x->cap, sizeof(*x->room));
 	memmove(x->room + at + 1, x->room + at, (x->n - at) *
 	    sizeof(*x->room));
 	x->n++;

@@ -18,13 +18,7 @@ add(struct ctx *c, struct gather *g, const struct sev *ev)
 	for (size_t i = 0; i < g->n; i++)
 		if (g->at[i]->nid == ev->nid)
 			return;
-	if (g->n == g->cap) {
-		size_t cap = g->cap ? g->cap * 2 : 16;
-
-		g->at = arena_grow(c->a, g->at, g->cap * sizeof(*g->at),
-		    cap * sizeof(*g->at));
-		g->cap = cap;
-	}
+	g->at = arena_more(c->a, g->at, g->n, &g->cap, sizeof(*g->at));
 	g->at[g->n++] = ev;
 }
 

@@ -8,6 +8,7 @@
  */
 #include "core/typing.h"
 
+#include "base/heap.h"
 #include "base/map.h"
 #include "core/notify.h"
 #include "store/stream.h"
@@ -64,9 +65,7 @@ typist_set(struct room_typing *t, struct str user, int64_t until_ms)
 	}
 	if (t->n == TYPISTS_MAX || user.n > sizeof(who->id))
 		return false;
-	who = calloc(1, sizeof(*who));
-	if (who == NULL)
-		abort();
+	who = must(calloc(1, sizeof(*who)));
 	who->until_ms = until_ms;
 	who->n = user.n;
 	memcpy(who->id, user.p, user.n);
@@ -80,9 +79,7 @@ room_entry(int64_t nid)
 	struct room_typing *t = map_get_i(&typing.rooms, nid);
 
 	if (t == NULL) {
-		t = calloc(1, sizeof(*t));
-		if (t == NULL)
-			abort();
+		t = must(calloc(1, sizeof(*t)));
 		t->nid = nid;
 		map_put_i(&typing.rooms, nid, t);
 	}
@@ -123,9 +120,7 @@ publish(struct ctx *c, int64_t nid)
 	pthread_mutex_unlock(&typing.lock);
 	if (room_open_nid(c, nid, &r))
 		room_touch(r, pos);
-	tell = malloc(sizeof(*tell));
-	if (tell == NULL)
-		abort();
+	tell = must(malloc(sizeof(*tell)));
 	*tell = (struct tell){ nid, pos };
 	stream_end(&tx, tell_room, tell);
 	return true;

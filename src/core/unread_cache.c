@@ -4,6 +4,7 @@
  * the reader's receipt, kept in memory with the place it has reached.
  * docs/decisions/0003. threads: all, under a lock; the fold runs outside it.
  */
+#include "base/heap.h"
 #include "core/userdata.h"
 
 #include "base/map.h"
@@ -72,13 +73,7 @@ sum_of(struct arena *a, struct sum *s, struct str root)
 	for (size_t i = 0; i < s->n; i++)
 		if (str_eq(s->of[i].root, root))
 			return &s->of[i];
-	if (s->n == s->cap) {
-		size_t cap = s->cap ? s->cap * 2 : 4;
-
-		s->of = arena_grow(a, s->of, s->cap * sizeof(*s->of),
-		    cap * sizeof(*s->of));
-		s->cap = cap;
-	}
+	s->of = arena_more(a, s->of, s->n, &s->cap, sizeof(*s->of));
 	s->of[s->n] = (struct unread_thread){ .root = root };
 	return &s->of[s->n++];
 }
@@ -121,9 +116,7 @@ keep_counts(struct entry *x, const struct sum *now)
 	cache.bytes += bytes;
 	if (n == 0)
 		return;
-	x->of = malloc(bytes);
-	if (x->of == NULL)
-		abort();
+	x->of = must(malloc(bytes));
 	p = (char *)(x->of + n);
 	for (size_t i = 0; i < now->n; i++) {
 		const struct unread_thread *t = &now->of[i];
@@ -147,9 +140,7 @@ keep(struct str key, const struct sum *now)
 		clear();
 	x = map_get(&cache.by_key, key);
 	if (x == NULL) {
-		x = calloc(1, sizeof(*x) + key.n);
-		if (x == NULL)
-			abort();
+		x = must(calloc(1, sizeof(*x) + key.n));
 		x->key_n = key.n;
 		memcpy(x->key, key.p, key.n);
 		map_put(&cache.by_key, str_n(x->key, x->key_n), x);

@@ -2,6 +2,7 @@
 /* Account data, push rules and receipts. Unread counts are unread.c. See userdata.h. */
 #include "core/userdata.h"
 
+#include "base/heap.h"
 #include "core/ignore_cache.h"
 #include "core/notify.h"
 #include "store/stream.h"
@@ -67,9 +68,7 @@ put_and_tell(struct ctx *c, struct put *p, int64_t room)
 	/* Before the stream shows it: see room_touched. */
 	if (p->is_receipt && room_open_nid(c, p->receipt.room, &r))
 		room_touch(r, p->tx.last);
-	t = malloc(sizeof(*t) + c->who.user.n);
-	if (t == NULL)
-		abort();
+	t = must(malloc(sizeof(*t) + c->who.user.n));
 	t->room = room;
 	t->pos = p->tx.last;
 	t->n = c->who.user.n;

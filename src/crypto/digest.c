@@ -6,6 +6,7 @@
  * threads: all, after crypto_start.
  */
 #include "crypto/digest.h"
+#include "base/heap.h"
 
 #include <assert.h>
 #include <crypt.h>
@@ -154,9 +155,7 @@ bcrypt_ok(struct secret password, const char *hash)
 
 	if (password.hidden.n > 72 || str_find(password.hidden, '\0') >= 0)
 		return false;
-	data = calloc(1, sizeof(*data));
-	if (data == NULL)
-		abort();
+	data = must(calloc(1, sizeof(*data)));
 	if (password.hidden.n > 0)
 		memcpy(key, password.hidden.p, password.hidden.n);
 	key[password.hidden.n] = '\0';

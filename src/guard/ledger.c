@@ -11,6 +11,7 @@
  */
 #include "guard/ledger.h"
 
+#include "base/heap.h"
 #include "base/jsonw.h"
 #include "base/log.h"
 #include "base/metric.h"
@@ -104,11 +105,9 @@ bool
 ledger_commit(const struct actor *who, const char *operation, int64_t now_ms,
     const struct seen *seen, void (*done)(void *arg, bool ok), void *arg)
 {
-	struct entry *x = calloc(1, sizeof(*x));
+	struct entry *x = must(calloc(1, sizeof(*x)));
 	bool ok;
 
-	if (x == NULL)
-		abort();
 	x->done = done;
 	x->arg = arg;
 	buf_init(&x->line, NULL, LEDGER_LINE_MAX);

@@ -39,13 +39,7 @@ ledger_files(struct arena *a, struct str dir, int64_t **out, size_t *n,
 		if (!str_cut(name, '.', &head, &rest) ||
 		    !str_eq(rest, S("jsonl")) || !str_i64(head, &number))
 			continue;
-		if (count == cap) {
-			size_t more = cap ? cap * 2 : 16;
-
-			at = arena_grow(a, at, cap * sizeof(*at),
-			    more * sizeof(*at));
-			cap = more;
-		}
+		at = arena_more(a, at, count, &cap, sizeof(*at));
 		at[count++] = number;
 	}
 	closedir(d);

@@ -37,13 +37,7 @@ void
 seen_add(struct seen *s, enum seen_kind kind, struct str object, int64_t first,
     int64_t last, int64_t count, int64_t bytes)
 {
-	if (s->n == s->cap) {
-		size_t cap = s->cap ? s->cap * 2 : 8;
-
-		s->item = arena_grow(s->a, s->item, s->cap * sizeof(*s->item),
-		    cap * sizeof(*s->item));
-		s->cap = cap;
-	}
+	s->item = arena_more(s->a, s->item, s->n, &s->cap, sizeof(*s->item));
 	s->item[s->n++] = (struct seen_item){ kind,
 	    str_utf8_clip(object, OBJECT_MAX), first, last, count, bytes };
 }

@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "net/heap.h"
+#include "base/heap.h"
 #include "net/server.h"
 
 #include <errno.h>

@@ -11,7 +11,7 @@
 #include "base/map.h"
 #include "base/metric.h"
 #include "net/client_job.h"
-#include "net/heap.h"
+#include "base/heap.h"
 
 #include <assert.h>
 #include <pthread.h>

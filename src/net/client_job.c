@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "net/client_guard.h"
-#include "net/heap.h"
+#include "base/heap.h"
 
 #include <errno.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 /* See clients.h. An address is in the map while it has a connection. */
 #include "net/clients.h"
 
-#include "net/heap.h"
+#include "base/heap.h"
 
 #include <assert.h>
 

@@ -7,7 +7,7 @@
 #include "net/conn.h"
 
 #include "base/clock.h"
-#include "net/heap.h"
+#include "base/heap.h"
 #include "net/request.h"
 #include "net/server.h"
 

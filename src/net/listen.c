@@ -3,7 +3,7 @@
 #define _GNU_SOURCE		/* SOCK_NONBLOCK */
 #include "net/server.h"
 
-#include "net/heap.h"
+#include "base/heap.h"
 
 #include <errno.h>
 #include <netinet/in.h>

@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "net/conn.h"
-#include "net/heap.h"
+#include "base/heap.h"
 #include "net/request.h"
 #include "net/server.h"
 

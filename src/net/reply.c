@@ -5,7 +5,7 @@
  */
 #include "net/reply.h"
 
-#include "net/heap.h"
+#include "base/heap.h"
 
 #include <assert.h>
 #include <string.h>

@@ -6,7 +6,7 @@
 #include "net/request.h"
 
 #include "base/clock.h"
-#include "net/heap.h"
+#include "base/heap.h"
 #include "net/loop.h"
 #include "net/server.h"
 

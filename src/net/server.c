@@ -6,7 +6,7 @@
 #include "net/server.h"
 
 #include "base/log.h"
-#include "net/heap.h"
+#include "base/heap.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -4,6 +4,7 @@
  * connection is idle. threads: each connection by its loop's; reload from any.
  */
 #include "net/tls.h"
+#include "base/heap.h"
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -82,9 +83,7 @@ tls_ctx_new(const char *cert, const char *key, struct tls_ctx **out,
 
 	if (ssl == NULL)
 		return false;
-	t = calloc(1, sizeof(*t));
-	if (t == NULL)
-		abort();
+	t = must(calloc(1, sizeof(*t)));
 	pthread_mutex_init(&t->lock, NULL);
 	t->ssl = ssl;
 	*out = t;
@@ -120,10 +119,8 @@ tls_ctx_free(struct tls_ctx *t)
 struct tls *
 tls_accept(struct tls_ctx *t, int fd)
 {
-	struct tls *x = calloc(1, sizeof(*x));
+	struct tls *x = must(calloc(1, sizeof(*x)));
 
-	if (x == NULL)
-		abort();
 	pthread_mutex_lock(&t->lock);
 	x->ssl = SSL_new(t->ssl);
 	pthread_mutex_unlock(&t->lock);

@@ -4,6 +4,7 @@
  * readers of columns, and what waits for the end of a transaction. The
  * databases' own ways are in db_sqlite*.c and db_pg*.c.
  */
+#include "base/heap.h"
 #include "store/db_driver.h"
 
 #include "base/clock.h"
@@ -66,12 +67,10 @@ bool
 store_open(const char *url, const char *dir, bool sync, int connections,
     struct store **out, struct err *e)
 {
-	struct store *s = calloc(1, sizeof(*s));
+	struct store *s = must(calloc(1, sizeof(*s)));
 	struct db *db;
 	bool sqlite = url == NULL || *url == '\0', ok;
 
-	if (s == NULL)
-		abort();
 	s->faults = str_eq_c(str_c(getenv("BEFFROI_FAULTS")), "1");
 	ok = sqlite ? sqlite_open(s, dir, sync, e)
 	    : pg_open(s, url, sync, connections, e);
@@ -148,11 +147,9 @@ db_detach(struct db *db)
 void
 db_at_end(struct db *db, void (*fn)(void *arg, bool committed), void *arg)
 {
-	struct db_end *end = malloc(sizeof(*end));
+	struct db_end *end = must(malloc(sizeof(*end)));
 
 	assert(db->writing);
-	if (end == NULL)
-		abort();
 	*end = (struct db_end){ db->ends, fn, arg };
 	db->ends = end;
 }

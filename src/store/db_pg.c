@@ -10,6 +10,7 @@
 #include "store/db_pg.h"
 
 #include "base/clock.h"
+#include "base/heap.h"
 #include "base/log.h"
 
 #include <assert.h>
@@ -131,12 +132,10 @@ static struct pg_stmt *
 stmt_of(const struct query *q, const char *name, const PGresult *about)
 {
 	int n = PQnparams(about);
-	struct pg_stmt *st = calloc(1,
-	    sizeof(*st) + (size_t)n * sizeof(st->type[0]));
+	struct pg_stmt *st = must(calloc(1,
+	    sizeof(*st) + (size_t)n * sizeof(st->type[0])));
 
 	assert(n <= DB_PARAMS_MAX);
-	if (st == NULL)
-		abort();
 	st->q = q;
 	st->time = db_query_metric(q);
 	st->writes = is_write(q->sql);
@@ -460,10 +459,8 @@ bool
 pg_open(struct store *s, const char *url, bool sync, int connections,
     struct err *e)
 {
-	struct pg_store *pg = calloc(1, sizeof(*pg));
+	struct pg_store *pg = must(calloc(1, sizeof(*pg)));
 
-	if (pg == NULL)
-		abort();
 	pg->url = strdup(url);
 	if (pg->url == NULL)
 		abort();

@@ -7,6 +7,7 @@
  * advisory lock: positions and caches suffer only one server a database.
  * threads: the pool and the keeper have a lock each.
  */
+#include "base/heap.h"
 #include "store/db_pg.h"
 
 #include "base/clock.h"
@@ -167,10 +168,8 @@ pg_command(struct pg_db *db, const char *sql, struct err *e)
 struct pg_db *
 pg_db_new(struct store *s, bool writer)
 {
-	struct pg_db *db = calloc(1, sizeof(*db));
+	struct pg_db *db = must(calloc(1, sizeof(*db)));
 
-	if (db == NULL)
-		abort();
 	db->db = (struct db){ .s = s, .d = s->d, .writing = writer };
 	return db;
 }
@@ -221,9 +220,7 @@ pg_pool_start(struct store *s, int connections, struct err *e)
 	pthread_mutex_init(&pg->lock, NULL);
 	pthread_cond_init(&pg->freed, NULL);
 	pg->nwriters = connections > 0 ? connections : 1;
-	pg->writer = calloc((size_t)pg->nwriters, sizeof(struct pg_db *));
-	if (pg->writer == NULL)
-		abort();
+	pg->writer = must(calloc((size_t)pg->nwriters, sizeof(struct pg_db *)));
 	for (int i = 0; i < pg->nwriters; i++) {
 		pg->writer[i] = pg_db_new(s, true);
 		writer_put(pg, pg->writer[i]);

@@ -11,6 +11,7 @@
 #include "store/db_sqlite.h"
 
 #include "base/clock.h"
+#include "base/heap.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -129,9 +130,7 @@ stmt_new(struct sq_db *db, const struct query *q, struct err *e)
 	}
 	n = sqlite3_bind_parameter_count(h);
 	assert(n <= DB_PARAMS_MAX);
-	st = calloc(1, sizeof(*st) + (size_t)n * sizeof(st->at[0]));
-	if (st == NULL)
-		abort();
+	st = must(calloc(1, sizeof(*st) + (size_t)n * sizeof(st->at[0])));
 	st->h = h;
 	st->q = q;
 	st->time = db_query_metric(q);
@@ -505,10 +504,8 @@ static char *
 path_of(const char *dir, const char *name)
 {
 	size_t n = strlen(dir), m = strlen(name);
-	char *p = malloc(n + m + 2);
+	char *p = must(malloc(n + m + 2));
 
-	if (p == NULL)
-		abort();
 	memcpy(p, dir, n);
 	p[n] = '/';
 	memcpy(p + n + 1, name, m + 1);
@@ -556,10 +553,8 @@ bool
 sqlite_open(struct store *s, const char *dir, bool sync, struct err *e)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
-	struct sq_store *sq = calloc(1, sizeof(*sq));
+	struct sq_store *sq = must(calloc(1, sizeof(*sq)));
 
-	if (sq == NULL)
-		abort();
 	pthread_once(&once, sqlite_once);
 	sq->path = path_of(dir, "beffroi.db");
 	sq->lock_fd = -1;

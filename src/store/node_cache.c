@@ -2,6 +2,7 @@
 /* See node_cache.h. Each part keeps its nodes in order of use. */
 #include "store/node_cache.h"
 
+#include "base/heap.h"
 #include "base/map.h"
 #include "base/metric.h"
 #include "store/db_driver.h"
@@ -174,11 +175,9 @@ put_at_end(void *arg, bool committed)
 void
 node_cache_put(struct db *db, const struct node_id *id, struct str body)
 {
-	struct cached *x = malloc(sizeof(*x) + body.n);
+	struct cached *x = must(malloc(sizeof(*x) + body.n));
 
 	assert(body.n > 0 && body.n <= NODE_BODY_MAX);
-	if (x == NULL)
-		abort();
 	x->id = *id;
 	x->n = body.n;
 	memcpy(x->body, body.p, body.n);

@@ -103,13 +103,7 @@ accdata_since(struct db *db, struct arena *a, struct str user, int64_t since,
 	if (!db_query(db, &since_pos, V(v_str(user), v_int(since)), &r, e))
 		return false;
 	while (db_next(&r)) {
-		if (count == cap) {
-			size_t more = cap ? cap * 2 : 16;
-
-			at = arena_grow(a, at, cap * sizeof(*at),
-			    more * sizeof(*at));
-			cap = more;
-		}
+		at = arena_more(a, at, count, &cap, sizeof(*at));
 		at[count++] = (struct accdata){ db_int(&r, 0),
 		    db_str(&r, 1, a), db_str(&r, 2, a), db_int(&r, 3) };
 	}

@@ -234,11 +234,8 @@ event_rows_range(struct db *db, struct arena *a, int64_t room, int64_t from,
 	    v_int(from), v_int(to), v_int((int64_t)max)), &r, e))
 		return false;
 	while (db_next(&r)) {
-		if (out->n == cap) {
-			out->at = arena_grow(a, out->at, cap * sizeof(*out->at),
-			    2 * cap * sizeof(*out->at));
-			cap *= 2;
-		}
+		out->at = arena_more(a, out->at, out->n, &cap,
+		    sizeof(*out->at));
 		read_row(&r, a, &out->at[out->n++]);
 	}
 	return db_done(&r, e);

@@ -157,13 +157,8 @@ read_rows(struct rows *r, struct arena *a, struct key_rows *out,
 
 	*out = (struct key_rows){ NULL, 0 };
 	while (db_next(r)) {
-		if (out->n == cap) {
-			size_t more = cap ? cap * 2 : 8;
-
-			out->at = arena_grow(a, out->at, cap * sizeof(*out->at),
-			    more * sizeof(*out->at));
-			cap = more;
-		}
+		out->at = arena_more(a, out->at, out->n, &cap,
+		    sizeof(*out->at));
 		read_row(r, a, &out->at[out->n++]);
 	}
 	return db_done(r, e);
@@ -305,13 +300,7 @@ signatures_of(struct db *db, struct arena *a, struct str user,
 	if (!db_query(db, &s_of, V(v_str(user), v_str(viewer)), &r, e))
 		return false;
 	while (db_next(&r)) {
-		if (count == cap) {
-			size_t more = cap ? cap * 2 : 8;
-
-			at = arena_grow(a, at, cap * sizeof(*at),
-			    more * sizeof(*at));
-			cap = more;
-		}
+		at = arena_more(a, at, count, &cap, sizeof(*at));
 		at[count++] = (struct sig_row){ db_str(&r, 0, a),
 		    db_str(&r, 1, a), db_str(&r, 2, a), db_str(&r, 3, a),
 		    db_str(&r, 4, a) };
@@ -338,13 +327,7 @@ device_changes_in(struct db *db, struct arena *a, int64_t from, int64_t upto,
 	if (!db_query(db, &ch_in, V(v_int(from), v_int(upto)), &r, e))
 		return false;
 	while (db_next(&r)) {
-		if (count == cap) {
-			size_t more = cap ? cap * 2 : 8;
-
-			at = arena_grow(a, at, cap * sizeof(*at),
-			    more * sizeof(*at));
-			cap = more;
-		}
+		at = arena_more(a, at, count, &cap, sizeof(*at));
 		at[count++] = db_str(&r, 0, a);
 	}
 	*out = at;

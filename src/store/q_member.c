@@ -43,13 +43,7 @@ memberships_of_user(struct db *db, struct arena *a, struct str user,
 		read_row(&r, &row);
 		if ((mask & 1U << row.membership) == 0)
 			continue;
-		if (count == cap) {
-			size_t more = cap ? cap * 2 : 16;
-
-			at = arena_grow(a, at, cap * sizeof(*at),
-			    more * sizeof(*at));
-			cap = more;
-		}
+		at = arena_more(a, at, count, &cap, sizeof(*at));
 		at[count++] = row;
 	}
 	if (!db_done(&r, e))
@@ -71,13 +65,7 @@ memberships_shared(struct db *db, struct arena *a, struct str user,
 	    v_int(MEMBER_JOIN)), &r, e))
 		return false;
 	while (db_next(&r)) {
-		if (count == cap) {
-			size_t more = cap ? cap * 2 : 16;
-
-			at = arena_grow(a, at, cap * sizeof(*at),
-			    more * sizeof(*at));
-			cap = more;
-		}
+		at = arena_more(a, at, count, &cap, sizeof(*at));
 		at[count++] = db_int(&r, 0);
 	}
 	*out = at;

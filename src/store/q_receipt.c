@@ -42,13 +42,7 @@ read_all(struct rows *r, struct arena *a, struct receipt **out, size_t *n,
 	size_t cap = 0, count = 0;
 
 	while (db_next(r)) {
-		if (count == cap) {
-			size_t more = cap ? cap * 2 : 16;
-
-			at = arena_grow(a, at, cap * sizeof(*at),
-			    more * sizeof(*at));
-			cap = more;
-		}
+		at = arena_more(a, at, count, &cap, sizeof(*at));
 		at[count++] = (struct receipt){
 			.room = db_int(r, 0),
 			.user = db_str(r, 1, a),

@@ -158,20 +158,6 @@ room_row_publish(struct db *db, int64_t nid, bool on, struct err *e)
 	return db_exec(db, &publish, V(v_int(nid), v_bool(on)), e);
 }
 
-/* Makes room for one more of `size` bytes in a growing array of an arena. */
-static void *
-grown(struct arena *a, void *at, size_t n, size_t *cap, size_t size)
-{
-	size_t more;
-
-	if (n < *cap)
-		return at;
-	more = *cap ? *cap * 2 : 32;
-	at = arena_grow(a, at, *cap * size, more * size);
-	*cap = more;
-	return at;
-}
-
 bool
 rooms_published(struct db *db, struct arena *a, int64_t **out, size_t *n,
     struct err *e)
@@ -183,7 +169,7 @@ rooms_published(struct db *db, struct arena *a, int64_t **out, size_t *n,
 	if (!db_query(db, &published, V0, &r, e))
 		return false;
 	while (db_next(&r)) {
-		at = grown(a, at, count, &cap, sizeof(*at));
+		at = arena_more(a, at, count, &cap, sizeof(*at));
 		at[count++] = db_int(&r, 0);
 	}
 	*out = at;
@@ -202,7 +188,7 @@ room_state_list(struct db *db, struct arena *a, int64_t room,
 	if (!db_query(db, &state_list, V(v_int(room)), &r, e))
 		return false;
 	while (db_next(&r)) {
-		at = grown(a, at, count, &cap, sizeof(*at));
+		at = arena_more(a, at, count, &cap, sizeof(*at));
 		at[count++] = (struct state_row){ db_str(&r, 0, a),
 		    db_str(&r, 1, a), db_int(&r, 2) };
 	}
@@ -230,7 +216,7 @@ members_of_room(struct db *db, struct arena *a, int64_t room,
 	if (!db_query(db, &members, V(v_int(room)), &r, e))
 		return false;
 	while (db_next(&r)) {
-		at = grown(a, at, count, &cap, sizeof(*at));
+		at = arena_more(a, at, count, &cap, sizeof(*at));
 		at[count++] = (struct member_row){
 			.user = db_str(&r, 0, a),
 			.membership = (enum membership)db_int(&r, 1),
@@ -324,7 +310,7 @@ aliases_of_room(struct db *db, struct arena *a, int64_t room,
 	if (!db_query(db, &alias_of, V(v_int(room)), &r, e))
 		return false;
 	while (db_next(&r)) {
-		at = grown(a, at, count, &cap, sizeof(*at));
+		at = arena_more(a, at, count, &cap, sizeof(*at));
 		at[count++] = db_str(&r, 0, a);
 	}
 	*out = at;

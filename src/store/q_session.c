@@ -159,13 +159,7 @@ device_list(struct db *db, struct arena *a, struct str user,
 	if (!db_query(db, &dev_list, V(v_str(user)), &r, e))
 		return false;
 	while (count < DEVICES_MAX && db_next(&r)) {
-		if (count == cap) {
-			size_t more = cap ? cap * 2 : 8;
-
-			at = arena_grow(a, at, cap * sizeof(*at),
-			    more * sizeof(*at));
-			cap = more;
-		}
+		at = arena_more(a, at, count, &cap, sizeof(*at));
 		read_device(&r, a, &at[count++]);
 	}
 	*out = at;

@@ -108,13 +108,7 @@ to_device_list(struct db *db, struct arena *a, struct str user,
 	    v_int(upto), v_int((int64_t)max)), &r, e))
 		return false;
 	while (db_next(&r)) {
-		if (count == cap) {
-			size_t more = cap ? cap * 2 : 8;
-
-			at = arena_grow(a, at, cap * sizeof(*at),
-			    more * sizeof(*at));
-			cap = more;
-		}
+		at = arena_more(a, at, count, &cap, sizeof(*at));
 		at[count++] = (struct to_device_row){ db_int(&r, 0),
 		    db_str(&r, 1, a), db_str(&r, 2, a), db_str(&r, 3, a) };
 	}
@@ -232,13 +226,7 @@ backup_key_list(struct db *db, struct arena *a, struct str user,
 	    v_str(room), v_str(session)), &r, e))
 		return false;
 	while (db_next(&r)) {
-		if (count == cap) {
-			size_t more = cap ? cap * 2 : 32;
-
-			at = arena_grow(a, at, cap * sizeof(*at),
-			    more * sizeof(*at));
-			cap = more;
-		}
+		at = arena_more(a, at, count, &cap, sizeof(*at));
 		at[count++] = (struct backup_key){ db_str(&r, 0, a),
 		    db_str(&r, 1, a), db_str(&r, 2, a), db_int(&r, 3),
 		    db_int(&r, 4), db_bool(&r, 5) };

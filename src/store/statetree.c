@@ -473,13 +473,7 @@ struct list {
 static void
 list_add(struct list *l, int64_t event)
 {
-	if (l->n == l->cap) {
-		size_t cap = l->cap ? l->cap * 2 : 64;
-
-		l->at = arena_grow(l->a, l->at, l->cap * sizeof(*l->at),
-		    cap * sizeof(*l->at));
-		l->cap = cap;
-	}
+	l->at = arena_more(l->a, l->at, l->n, &l->cap, sizeof(*l->at));
 	l->at[l->n++] = event;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* Connections and requests have no arena: they live on the heap, and running out of it ends the process. */
-#ifndef NET_HEAP_H
-#define NET_HEAP_H
+/* For the few that own heap memory (tools/doors.sh lists them): running out of it ends the process. */
+#ifndef BASE_HEAP_H
+#define BASE_HEAP_H
 
 #include <stdlib.h>
 
