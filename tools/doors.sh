@@ -44,7 +44,7 @@ rule text '"[^"]*(SELECT [^"]* FROM |INSERT (OR [A-Z]+ )?INTO |UPDATE [a-z_]+ SE
 	'src/store/[^:]*' 'SQL stands in store'
 rule code "$word(sqlite3_|PQ)[A-Za-z_0-9]+\(" \
 	'src/store/db[^:]*' 'the databases are behind store/db.h'
-rule code "$word(db_(exec|change|query|next|done|one|int|bool|str|peek|null))\(" \
+rule code "$word(db_(exec|change|query|next|done|one|one_int|one_str|exists|int|bool|str|peek|null))\(" \
 	'src/store/[^:]*' 'queries stand in store; ask a function of a query file'
 rule code "${word}err_set\(" \
 	'src/base/err\.[ch]' 'fail() is the only maker of errors'

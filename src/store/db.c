@@ -259,6 +259,60 @@ db_one(struct db *db, const struct query *q, const struct val *v, size_t nv,
 	return true;
 }
 
+static void
+take_int(struct rows *r, void *arg)
+{
+	*(int64_t *)arg = db_int(r, 0);
+}
+
+bool
+db_one_int(struct db *db, const struct query *q, const struct val *v,
+    size_t nv, int64_t *out, bool *found, struct err *e)
+{
+	bool there;
+
+	return db_one(db, q, v, nv, take_int, out, found != NULL ? found
+	    : &there, e);
+}
+
+struct take_str {
+	struct arena *a;
+	struct str *out;
+};
+
+static void
+take_str(struct rows *r, void *arg)
+{
+	struct take_str *t = arg;
+
+	*t->out = db_str(r, 0, t->a);
+}
+
+bool
+db_one_str(struct db *db, const struct query *q, const struct val *v,
+    size_t nv, struct arena *a, struct str *out, bool *found, struct err *e)
+{
+	struct take_str t = { a, out };
+	bool there;
+
+	return db_one(db, q, v, nv, take_str, &t, found != NULL ? found
+	    : &there, e);
+}
+
+static void
+take_nothing(struct rows *r, void *arg)
+{
+	(void)r;
+	(void)arg;
+}
+
+bool
+db_exists(struct db *db, const struct query *q, const struct val *v,
+    size_t nv, bool *found, struct err *e)
+{
+	return db_one(db, q, v, nv, take_nothing, NULL, found, e);
+}
+
 bool
 db_transact(struct db *db, bool (*body)(struct db *, void *, struct err *),
     void *arg, struct err *e)

@@ -85,6 +85,12 @@ struct str db_peek(struct rows *r, int col);	/* valid until db_next */
 /* One row expected at most: *found says whether; columns are read in between by the caller's `take`. */
 bool db_one(struct db *db, const struct query *q, const struct val *v, size_t nv,
     void (*take)(struct rows *r, void *arg), void *arg, bool *found, struct err *e) MUST_CHECK;
+/* The first column of at most one row; without a row *out stays as it is. found may be NULL. */
+bool db_one_int(struct db *db, const struct query *q, const struct val *v, size_t nv, int64_t *out, bool *found, struct err *e) MUST_CHECK;
+bool db_one_str(struct db *db, const struct query *q, const struct val *v, size_t nv, struct arena *a, struct str *out,
+    bool *found, struct err *e) MUST_CHECK;
+/* Is there a row? */
+bool db_exists(struct db *db, const struct query *q, const struct val *v, size_t nv, bool *found, struct err *e) MUST_CHECK;
 
 /*
  * Runs body in a transaction and waits until it is on disk. Not from inside a

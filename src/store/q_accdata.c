@@ -74,22 +74,13 @@ take_text(struct rows *r, void *arg)
 		*t->pos = db_int(r, 1);
 }
 
-static void
-take_int(struct rows *r, void *arg)
-{
-	*(int64_t *)arg = db_int(r, 0);
-}
-
 bool
 accdata_get(struct db *db, struct arena *a, struct str user, int64_t room,
     struct str type, struct str *content, struct err *e)
 {
-	struct take t = { a, content, NULL };
-	bool found;
-
 	*content = (struct str){ NULL, 0 };
-	return db_one(db, &get, V(v_str(user), v_int(room), v_str(type)),
-	    take_text, &t, &found, e);
+	return db_one_str(db, &get, V(v_str(user), v_int(room), v_str(type)),
+	    a, content, NULL, e);
 }
 
 bool
@@ -137,12 +128,8 @@ bool
 filter_row_get(struct db *db, struct arena *a, struct str user, int64_t id,
     struct str *body, struct err *e)
 {
-	struct take t = { a, body, NULL };
-	bool found;
-
 	*body = (struct str){ NULL, 0 };
-	return db_one(db, &filter_get, V(v_str(user), v_int(id)), take_text,
-	    &t, &found, e);
+	return db_one_str(db, &filter_get, V(v_str(user), v_int(id)), a, body, NULL, e);
 }
 
 bool
@@ -151,13 +138,12 @@ filter_row_put(struct db *db, struct str user, struct str body, int64_t *id,
 {
 	bool found;
 
-	if (!db_one(db, &filter_same, V(v_str(user), v_str(body)), take_int,
-	    id, &found, e))
+	if (!db_one_int(db, &filter_same, V(v_str(user), v_str(body)), id, &found, e))
 		return false;
 	if (found)
 		return true;
 	*id = 0;
-	if (!db_one(db, &filter_last, V(v_str(user)), take_int, id, &found,
+	if (!db_one_int(db, &filter_last, V(v_str(user)), id, &found,
 	    e))
 		return false;
 	(*id)++;

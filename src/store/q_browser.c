@@ -161,23 +161,14 @@ onetime_insert(struct db *db, struct str hash, struct str purpose,
 	    v_str(data), v_int(expires_ms)), e);
 }
 
-static void
-take_str(struct rows *r, void *arg)
-{
-	struct take *t = arg;
-
-	*(struct str *)t->out = db_str(r, 0, t->a);
-}
-
 bool
 onetime_get(struct db *db, struct arena *a, struct str hash,
     struct str purpose, int64_t now_ms, struct str *data, bool *found,
     struct err *e)
 {
-	struct take t = { a, data };
 
-	return db_one(db, &once_find, V(v_bytes(hash), v_str(purpose),
-	    v_int(now_ms)), take_str, &t, found, e);
+	return db_one_str(db, &once_find, V(v_bytes(hash), v_str(purpose),
+	    v_int(now_ms)), a, data, found, e);
 }
 
 bool

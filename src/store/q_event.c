@@ -241,21 +241,12 @@ event_rows_range(struct db *db, struct arena *a, int64_t room, int64_t from,
 	return db_done(&r, e);
 }
 
-static void
-take_int(struct rows *r, void *arg)
-{
-	*(int64_t *)arg = db_int(r, 0);
-}
-
 bool
 event_pos_at(struct db *db, int64_t room, int64_t seq, int64_t *pos,
     struct err *e)
 {
-	bool found;
-
 	*pos = 0;
-	return db_one(db, &pos_at, V(v_int(room), v_int(seq)), take_int, pos,
-	    &found, e);
+	return db_one_int(db, &pos_at, V(v_int(room), v_int(seq)), pos, NULL, e);
 }
 
 static void
@@ -376,8 +367,8 @@ annotation_exists(struct db *db, const struct relation_row *x, bool *exists,
 {
 	int64_t one;
 
-	return db_one(db, &rel_annotation, V(v_str(x->parent), v_str(x->type),
-	    v_str(x->sender), v_str(x->key)), take_int, &one, exists, e);
+	return db_one_int(db, &rel_annotation, V(v_str(x->parent), v_str(x->type),
+	    v_str(x->sender), v_str(x->key)), &one, exists, e);
 }
 
 static bool
@@ -465,30 +456,14 @@ relation_edits(struct db *db, const struct relation_row *of,
 	return db_done(&r, e);
 }
 
-struct take_text {
-	struct arena *a;
-	struct str *out;
-};
-
-static void
-take_str(struct rows *r, void *arg)
-{
-	struct take_text *t = arg;
-
-	*t->out = db_str(r, 0, t->a);
-}
-
 bool
 event_txn_find(struct db *db, struct arena *a, struct str user,
     struct str device, struct str place, struct str txn, struct str *event_id,
     struct err *e)
 {
-	struct take_text t = { a, event_id };
-	bool found;
-
 	*event_id = (struct str){ NULL, 0 };
-	return db_one(db, &txn_find, V(v_str(user), v_str(device),
-	    v_str(place), v_str(txn)), take_str, &t, &found, e);
+	return db_one_str(db, &txn_find, V(v_str(user), v_str(device),
+	    v_str(place), v_str(txn)), a, event_id, NULL, e);
 }
 
 bool

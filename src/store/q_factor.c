@@ -147,18 +147,10 @@ recovery_use(struct db *db, struct str user, struct str hash, bool *was,
 	return changes(db, &r_use, V(v_str(user), v_bytes(hash)), was, e);
 }
 
-static void
-take_int(struct rows *r, void *arg)
-{
-	*(int64_t *)arg = db_int(r, 0);
-}
-
 bool
 recovery_count(struct db *db, struct str user, int64_t *n, struct err *e)
 {
-	bool found;
-
-	return db_one(db, &r_count, V(v_str(user)), take_int, n, &found, e);
+	return db_one_int(db, &r_count, V(v_str(user)), n, NULL, e);
 }
 
 bool

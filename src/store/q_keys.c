@@ -127,14 +127,6 @@ struct take {
 };
 
 static void
-take_text(struct rows *r, void *arg)
-{
-	struct take *t = arg;
-
-	*(struct str *)t->out = db_str(r, 0, t->a);
-}
-
-static void
 read_row(struct rows *r, struct arena *a, struct key_row *x)
 {
 	*x = (struct key_row){ db_str(r, 0, a), db_str(r, 1, a),
@@ -186,24 +178,17 @@ bool
 device_key_get(struct db *db, struct arena *a, struct str user,
     struct str device, struct str *body, struct err *e)
 {
-	struct take t = { a, body };
-	bool found;
-
 	*body = (struct str){ NULL, 0 };
-	return db_one(db, &dk_get, V(v_str(user), v_str(device)), take_text,
-	    &t, &found, e);
+	return db_one_str(db, &dk_get, V(v_str(user), v_str(device)), a, body, NULL, e);
 }
 
 bool
 otk_get(struct db *db, struct arena *a, struct str user, struct str device,
     struct str algorithm, struct str key_id, struct str *body, struct err *e)
 {
-	struct take t = { a, body };
-	bool found;
-
 	*body = (struct str){ NULL, 0 };
-	return db_one(db, &o_get, V(v_str(user), v_str(device),
-	    v_str(algorithm), v_str(key_id)), take_text, &t, &found, e);
+	return db_one_str(db, &o_get, V(v_str(user), v_str(device),
+	    v_str(algorithm), v_str(key_id)), a, body, NULL, e);
 }
 
 bool

@@ -86,19 +86,11 @@ media_find(struct db *db, struct arena *a, struct str server, struct str id,
 	    found, e);
 }
 
-static void
-take_int(struct rows *r, void *arg)
-{
-	*(int64_t *)arg = db_int(r, 0);
-}
-
 bool
 media_used(struct db *db, struct str user, int64_t *bytes, struct err *e)
 {
-	bool found;
-
 	*bytes = 0;
-	return db_one(db, &used, V(v_str(user)), take_int, bytes, &found, e);
+	return db_one_int(db, &used, V(v_str(user)), bytes, NULL, e);
 }
 
 bool

@@ -14,28 +14,12 @@ static const struct query set = {
 
 QUERIES(q_meta, &get, &set)
 
-struct take {
-	struct arena *a;
-	struct str *out;
-};
-
-static void
-take_val(struct rows *r, void *arg)
-{
-	struct take *t = arg;
-
-	*t->out = db_str(r, 0, t->a);
-}
-
 bool
 meta_get(struct db *db, struct arena *a, struct str key, struct str *val,
     struct err *e)
 {
-	struct take t = { a, val };
-	bool found;
-
 	*val = (struct str){ NULL, 0 };
-	return db_one(db, &get, V(v_str(key)), take_val, &t, &found, e);
+	return db_one_str(db, &get, V(v_str(key)), a, val, NULL, e);
 }
 
 struct pair {

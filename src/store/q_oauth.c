@@ -104,26 +104,11 @@ struct take {
 	void *out;
 };
 
-static void
-take_int(struct rows *r, void *arg)
-{
-	*(int64_t *)arg = db_int(r, 0);
-}
-
-static void
-take_str(struct rows *r, void *arg)
-{
-	struct take *t = arg;
-
-	*(struct str *)t->out = db_str(r, 0, t->a);
-}
-
 bool
 oauth_client_put(struct db *db, struct str id, struct str metadata,
     int64_t now_ms, int64_t max, bool *there, struct err *e)
 {
 	int64_t changed, n = 0;
-	bool found;
 
 	if (!db_change(db, &client_used, V(v_str(id), v_int(now_ms)),
 	    &changed, e))
@@ -131,7 +116,7 @@ oauth_client_put(struct db *db, struct str id, struct str metadata,
 	*there = changed > 0;
 	if (*there)
 		return true;
-	if (!db_one(db, &client_count, V0, take_int, &n, &found, e))
+	if (!db_one_int(db, &client_count, V0, &n, NULL, e))
 		return false;
 	*there = n < max;
 	return !*there || db_exec(db, &client_insert, V(v_str(id),
@@ -142,9 +127,8 @@ bool
 oauth_client_get(struct db *db, struct arena *a, struct str id,
     struct str *metadata, bool *found, struct err *e)
 {
-	struct take t = { a, metadata };
 
-	return db_one(db, &client_find, V(v_str(id)), take_str, &t, found, e);
+	return db_one_str(db, &client_find, V(v_str(id)), a, metadata, found, e);
 }
 
 bool
@@ -246,12 +230,9 @@ bool
 oauth_device_client(struct db *db, struct arena *a, struct str user,
     struct str device, struct str *metadata, struct err *e)
 {
-	struct take t = { a, metadata };
-	bool found;
-
 	*metadata = (struct str){ NULL, 0 };
-	return db_one(db, &device_client, V(v_str(user), v_str(device)),
-	    take_str, &t, &found, e);
+	return db_one_str(db, &device_client, V(v_str(user), v_str(device)),
+	    a, metadata, NULL, e);
 }
 
 bool
@@ -322,7 +303,5 @@ oauth_device_move(struct db *db, struct str hash,
 bool
 oauth_device_count(struct db *db, int64_t *n, struct err *e)
 {
-	bool found;
-
-	return db_one(db, &dev_count, V0, take_int, n, &found, e);
+	return db_one_int(db, &dev_count, V0, n, NULL, e);
 }

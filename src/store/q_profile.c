@@ -51,31 +51,16 @@ static const struct query dir_find = {
 QUERIES(q_profile, &one, &all, &put, &del, &del_all, &dir_put, &dir_del,
     &dir_find)
 
-struct take {
-	struct arena *a;
-	struct str *out;
-};
-
-static void
-take_text(struct rows *r, void *arg)
-{
-	struct take *t = arg;
-
-	*t->out = db_str(r, 0, t->a);
-}
-
 bool
 profile_field(struct db *db, struct arena *a, struct str user,
     struct str field, struct str *out, struct err *e)
 {
 	struct str text = { NULL, 0 };
-	struct take t = { a, &text };
 	struct json v;
 	bool found;
 
 	*out = (struct str){ NULL, 0 };
-	if (!db_one(db, &one, V(v_str(user), v_str(field)), take_text, &t,
-	    &found, e))
+	if (!db_one_str(db, &one, V(v_str(user), v_str(field)), a, &text, &found, e))
 		return false;
 	if (!found)
 		return true;

@@ -85,12 +85,6 @@ take_row(struct rows *r, void *arg)
 	read_row(r, t->a, t->out);
 }
 
-static void
-take_int(struct rows *r, void *arg)
-{
-	*(int64_t *)arg = db_int(r, 0);
-}
-
 bool
 report_find(struct db *db, struct arena *a, struct str kind, int64_t id,
     struct report_row *out, bool *found, struct err *e)
@@ -111,8 +105,8 @@ report_list(struct db *db, struct arena *a, const struct report_ask *ask,
 	struct rows r;
 	bool found;
 
-	if (!db_one(db, &total_of, V(v_str(ask->kind), v_str(ask->reporter),
-	    v_str(ask->room_id), v_str(ask->about)), take_int, total, &found,
+	if (!db_one_int(db, &total_of, V(v_str(ask->kind), v_str(ask->reporter),
+	    v_str(ask->room_id), v_str(ask->about)), total, &found,
 	    e) || !db_query(db, ask->back ? &list_back : &list_forward,
 	    V(v_str(ask->kind), v_str(ask->reporter), v_str(ask->room_id),
 	    v_str(ask->about), v_int(ask->limit), v_int(ask->from)), &r, e))
@@ -140,8 +134,5 @@ bool
 report_count(struct db *db, struct str reporter, int64_t since_ms, int64_t *n,
     struct err *e)
 {
-	bool found;
-
-	return db_one(db, &count, V(v_str(reporter), v_int(since_ms)),
-	    take_int, n, &found, e);
+	return db_one_int(db, &count, V(v_str(reporter), v_int(since_ms)), n, NULL, e);
 }

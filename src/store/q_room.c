@@ -239,19 +239,11 @@ member_put(struct db *db, int64_t room, const struct member_row *m,
 	    v_int(MEMBER_KNOCK)), e);
 }
 
-static void
-take_nothing(struct rows *r, void *arg)
-{
-	(void)r;
-	(void)arg;
-}
-
 bool
 member_forgotten(struct db *db, int64_t room, struct str user, bool *out,
     struct err *e)
 {
-	return db_one(db, &forgotten, V(v_int(room), v_str(user)),
-	    take_nothing, NULL, out, e);
+	return db_exists(db, &forgotten, V(v_int(room), v_str(user)), out, e);
 }
 
 bool

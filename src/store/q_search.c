@@ -63,19 +63,11 @@ static const struct query find_rank = {
 QUERIES(q_search, &pos_get, &pos_move, &events, &put, &remove_one,
     &find_recent, &find_rank)
 
-static void
-take_int(struct rows *r, void *arg)
-{
-	*(int64_t *)arg = db_int(r, 0);
-}
-
 bool
 search_pos_get(struct db *db, int64_t *pos, struct err *e)
 {
-	bool found;
-
 	*pos = 0;
-	return db_one(db, &pos_get, V0, take_int, pos, &found, e);
+	return db_one_int(db, &pos_get, V0, pos, NULL, e);
 }
 
 bool

@@ -311,19 +311,12 @@ refresh_use(struct db *db, struct str hash, int64_t now_ms, bool *first,
 	return true;
 }
 
-static void
-take_nothing(struct rows *r, void *arg)
-{
-	(void)r;
-	(void)arg;
-}
-
 bool
 refresh_successor_used(struct db *db, const struct refresh *x, bool *used,
     struct err *e)
 {
-	return db_one(db, &ref_successor, V(v_int(x->family),
-	    v_int(x->used_ms), v_bytes(x->hash)), take_nothing, NULL, used,
+	return db_exists(db, &ref_successor, V(v_int(x->family),
+	    v_int(x->used_ms), v_bytes(x->hash)), used,
 	    e);
 }
 

@@ -42,29 +42,13 @@ static const struct query sweep = {
 
 QUERIES(q_sliding, &get, &put, &drop_others, &trim, &delete_device, &sweep)
 
-struct take {
-	struct arena *a;
-	struct str *out;
-};
-
-static void
-take_text(struct rows *r, void *arg)
-{
-	struct take *t = arg;
-
-	*t->out = db_str(r, 0, t->a);
-}
-
 bool
 sliding_get(struct db *db, struct arena *a, const struct sliding_row *x,
     struct str *body, struct err *e)
 {
-	struct take t = { a, body };
-	bool found;
-
 	*body = (struct str){ NULL, 0 };
-	return db_one(db, &get, V(v_str(x->user), v_str(x->device),
-	    v_str(x->conn), v_int(x->pos)), take_text, &t, &found, e);
+	return db_one_str(db, &get, V(v_str(x->user), v_str(x->device),
+	    v_str(x->conn), v_int(x->pos)), a, body, NULL, e);
 }
 
 bool

@@ -125,20 +125,13 @@ to_device_delete(struct db *db, struct str user, struct str device,
 	    e);
 }
 
-static void
-take_int(struct rows *r, void *arg)
-{
-	*(int64_t *)arg = db_int(r, 0);
-}
-
 bool
 backup_create(struct db *db, struct str user, struct str algorithm,
     struct str auth_data, int64_t *version, struct err *e)
 {
 	int64_t last = 0;
-	bool found;
 
-	if (!db_one(db, &b_last, V(v_str(user)), take_int, &last, &found, e))
+	if (!db_one_int(db, &b_last, V(v_str(user)), &last, NULL, e))
 		return false;
 	*version = last + 1;
 	return db_exec(db, &b_create, V(v_str(user), v_int(*version),
