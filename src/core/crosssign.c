@@ -7,7 +7,6 @@
 
 #include "core/e2ee.h"
 #include "core/keys_sign.h"
-#include "core/watch.h"
 #include "store/q_keys.h"
 #include "store/stream.h"
 
@@ -138,15 +137,12 @@ crosssign_upload(struct ctx *c, const struct json *master,
     const struct json *self, const struct json *user)
 {
 	struct upload u;
-	int64_t ignored;
 
 	if (!read_all(c, master, self, user, &u) || !check_signed(c, &u) ||
-	    !watch_user(c, c->who.user, &ignored))
+	    !devicelist_begin(c, c->who.user))
 		return false;
-	if (!db_transact(c->db, upload_body, &u, &c->err)) {
-		stream_end(&u.tx, NULL, NULL);
+	if (!stream_transact(c->db, upload_body, &u, &u.tx, &c->err))
 		return false;
-	}
 	devicelist_end(&u.tx, c->who.user);
 	return true;
 }
@@ -297,7 +293,6 @@ signatures_upload(struct ctx *c, const struct json *given,
     struct json *failures)
 {
 	struct batch b = { .c = c };
-	int64_t ignored;
 
 	*failures = json_new_obj();
 	b.users = arena_array(c->a, struct str, given->n + 1);
@@ -314,12 +309,10 @@ signatures_upload(struct ctx *c, const struct json *given,
 	}
 	if (b.n == 0)
 		return true;
-	if (!watch_user(c, c->who.user, &ignored))
+	if (!devicelist_begin(c, c->who.user))
 		return false;
-	if (!db_transact(c->db, store_body, &b, &c->err)) {
-		stream_end(&b.tx, NULL, NULL);
+	if (!stream_transact(c->db, store_body, &b, &b.tx, &c->err))
 		return false;
-	}
 	devicelist_end(&b.tx, c->who.user);
 	return true;
 }

@@ -4,6 +4,7 @@
 
 #include "base/heap.h"
 #include "core/notify.h"
+#include "core/watch.h"
 #include "core/room.h"
 #include "store/q_keys.h"
 #include "store/q_member.h"
@@ -210,6 +211,14 @@ tell(void *arg)
 
 	notify_sharers(str_n(t->user, t->n), t->pos);
 	free(t);
+}
+
+bool
+devicelist_begin(struct ctx *c, struct str user)
+{
+	int64_t changed;
+
+	return watch_user(c, user, &changed);
 }
 
 void

@@ -29,6 +29,8 @@ bool devicelist_changes(struct ctx *c, struct str user, int64_t from, int64_t up
 /* The user's devices or keys changed: in a transaction's body. */
 struct stream_tx;
 bool devicelist_bump(struct db *db, struct stream_tx *tx, struct str user, struct err *e) MUST_CHECK;
+/* Before the transaction: learns who shares rooms with the user, so that devicelist_end can tell them. */
+bool devicelist_begin(struct ctx *c, struct str user) MUST_CHECK;
 /* After the commit (tx zeroed: nothing happened): ends the positions and wakes the user and those who share rooms. */
 void devicelist_end(struct stream_tx *tx, struct str user);
 /* A device is gone: its keys and messages too. In a transaction's body. */

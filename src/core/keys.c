@@ -4,7 +4,7 @@
 
 #include "core/e2ee.h"
 #include "core/keys_sign.h"
-#include "core/watch.h"
+#include "core/notify.h"
 #include "room/ids.h"
 #include "store/q_account.h"
 #include "store/q_event.h"
@@ -168,11 +168,10 @@ keys_upload(struct ctx *c, const struct json *device,
 	    .fallback = fallback };
 	struct str kept, key = { NULL, 0 };
 	struct json old;
-	int64_t ignored;
 
 	if (c->who.device.n == 0)
 		return bad(c, "This session has no device");
-	if (!watch_user(c, c->who.user, &ignored) ||
+	if (!devicelist_begin(c, c->who.user) ||
 	    !device_key_get(c->db, c->a, c->who.user, c->who.device, &kept,
 	    &c->err) || (kept.n > 0 && !json_parse(c->a, kept, JSON_ANY, &old,
 	    &c->err)))
@@ -190,10 +189,8 @@ keys_upload(struct ctx *c, const struct json *device,
 	}
 	if (!check_keys(c, one_time, key) || !check_keys(c, fallback, key))
 		return false;
-	if (!db_transact(c->db, upload_body, &u, &c->err)) {
-		stream_end(&u.tx, NULL, NULL);
+	if (!stream_transact(c->db, upload_body, &u, &u.tx, &c->err))
 		return false;
-	}
 	if (u.device_changed)
 		devicelist_end(&u.tx, c->who.user);
 	else
@@ -471,10 +468,8 @@ todevice_send(struct ctx *c, struct str type, struct str txn_id,
 	struct told *t;
 
 	s.place = str_cat(c->a, S("to_device "), type);
-	if (!db_transact(c->db, send_body, &s, &c->err)) {
-		stream_end(&s.tx, NULL, NULL);
+	if (!stream_transact(c->db, send_body, &s, &s.tx, &c->err))
 		return false;
-	}
 	if (s.tx.first == 0) {
 		stream_end(&s.tx, NULL, NULL);
 		return true;

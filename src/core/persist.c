@@ -318,10 +318,8 @@ persist_events(struct ctx *c, struct room *r, struct pending *p, size_t n,
 	assert(n > 0);
 	for (size_t i = 0; i < n; i++)
 		prune(c, &p[i]);
-	if (!db_transact(c->db, body, &j, &c->err)) {
-		stream_end(&j.tx, NULL, NULL);
+	if (!stream_transact(c->db, body, &j, &j.tx, &c->err))
 		return false;
-	}
 	/* It is on disk: from here on nothing may fail. */
 	for (size_t i = 0; i < n; i++)
 		if (!cache_one(&j, &p[i]))

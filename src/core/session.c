@@ -155,10 +155,8 @@ session_login(struct ctx *c, const struct login *l, struct tokens *out)
 	*out = (struct tokens){ .device = l->device.n > 0 ? l->device
 	    : new_device_id(c) };
 	draw_tokens(c, l->refresh, l->client.n > 0, out);
-	if (!db_transact(c->db, login_body, &i, &c->err)) {
-		stream_end(&i.tx, NULL, NULL);
+	if (!stream_transact(c->db, login_body, &i, &i.tx, &c->err))
 		return false;
-	}
 	stream_end(&i.tx, NULL, NULL);
 	if (!i.fresh_device) {
 		session_forget_user(l->user);
@@ -273,10 +271,9 @@ session_end_devices(struct ctx *c, struct str user, const struct str *device,
 {
 	struct ending x = { .user = user, .device = device, .n = n };
 
-	if (!db_transact(c->db, end_body, &x, &c->err)) {
-		stream_end(&x.tx, NULL, NULL);
+	if (!devicelist_begin(c, user) ||
+	    !stream_transact(c->db, end_body, &x, &x.tx, &c->err))
 		return false;
-	}
 	session_forget_user(user);
 	devicelist_end(&x.tx, user);
 	for (size_t i = 0; i < n; i++)

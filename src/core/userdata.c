@@ -61,10 +61,8 @@ put_and_tell(struct ctx *c, struct put *p, int64_t room)
 	struct room *r;
 	struct tell *t;
 
-	if (!db_transact(c->db, put_body, p, &c->err)) {
-		stream_end(&p->tx, NULL, NULL);
+	if (!stream_transact(c->db, put_body, p, &p->tx, &c->err))
 		return false;
-	}
 	/* Before the stream shows it: see room_touched. */
 	if (p->is_receipt && room_open_nid(c, p->receipt.room, &r))
 		room_touch(r, p->tx.last);

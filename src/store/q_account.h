@@ -59,7 +59,6 @@ bool access_insert(struct db *db, const struct access *x, struct err *e) MUST_CH
 bool access_find(struct db *db, struct arena *a, struct str hash, struct access_found *out, bool *found, struct err *e) MUST_CHECK;
 bool tokens_delete_family(struct db *db, int64_t family, struct err *e) MUST_CHECK;
 /* Access tokens of a family but this one. */
-bool access_delete_others(struct db *db, int64_t family, struct str keep, struct err *e) MUST_CHECK;
 
 struct refresh {
 	struct str hash, user_id, device_id;
@@ -79,7 +78,6 @@ struct uia_row {
 };
 bool uia_insert(struct db *db, const struct uia_row *x, struct err *e) MUST_CHECK;
 bool uia_find(struct db *db, struct arena *a, struct str id, struct uia_row *out, bool *found, struct err *e) MUST_CHECK;
-bool uia_set_done(struct db *db, struct str id, struct str done, struct err *e) MUST_CHECK;
 bool uia_delete(struct db *db, struct str id, struct err *e) MUST_CHECK;
 
 #endif

@@ -67,10 +67,6 @@ static const struct query acc_family = {
 	.name = "access_token.delete_family",
 	.sql = "DELETE FROM access_token WHERE family = $1",
 };
-static const struct query acc_others = {
-	.name = "access_token.delete_others",
-	.sql = "DELETE FROM access_token WHERE family = $1 AND hash <> $2",
-};
 static const struct query ref_insert = {
 	.name = "refresh_token.insert",
 	.sql = "INSERT INTO refresh_token (hash, user_id, device_id, family,"
@@ -115,10 +111,6 @@ static const struct query uia_get = {
 	.sql = "SELECT id, user_id, operation, body, done, params, created_ms"
 	    " FROM uia_session WHERE id = $1",
 };
-static const struct query uia_done = {
-	.name = "uia.set_done",
-	.sql = "UPDATE uia_session SET done = $2 WHERE id = $1",
-};
 static const struct query uia_del = {
 	.name = "uia.delete",
 	.sql = "DELETE FROM uia_session WHERE id = $1",
@@ -126,8 +118,8 @@ static const struct query uia_del = {
 
 QUERIES(q_session, &dev_put, &dev_list, &dev_find, &dev_rename, &dev_seen,
     &dev_delete, &dev_access, &dev_refresh, &dev_oauth, &oauth_family, &acc_insert, &acc_find,
-    &acc_family, &acc_others, &ref_insert, &ref_find, &ref_use, &ref_family,
-    &ref_successor, &ref_replace, &uia_add, &uia_get, &uia_done, &uia_del)
+    &acc_family, &ref_insert, &ref_find, &ref_use, &ref_family,
+    &ref_successor, &ref_replace, &uia_add, &uia_get, &uia_del)
 
 bool
 device_put(struct db *db, const struct device *x, struct err *e)
@@ -262,13 +254,6 @@ tokens_delete_family(struct db *db, int64_t family, struct err *e)
 }
 
 bool
-access_delete_others(struct db *db, int64_t family, struct str keep,
-    struct err *e)
-{
-	return db_exec(db, &acc_others, V(v_int(family), v_bytes(keep)), e);
-}
-
-bool
 refresh_insert(struct db *db, const struct refresh *x, struct err *e)
 {
 	return db_exec(db, &ref_insert, V(v_bytes(x->hash),
@@ -355,12 +340,6 @@ uia_find(struct db *db, struct arena *a, struct str id, struct uia_row *out,
 	struct take t = { a, out };
 
 	return db_one(db, &uia_get, V(v_str(id)), take_uia, &t, found, e);
-}
-
-bool
-uia_set_done(struct db *db, struct str id, struct str done, struct err *e)
-{
-	return db_exec(db, &uia_done, V(v_str(id), v_str(done)), e);
 }
 
 bool

@@ -302,3 +302,13 @@ stream_end(struct stream_tx *tx, void (*told)(void *arg), void *arg)
 	pthread_mutex_unlock(&st.lock);
 	*tx = (struct stream_tx){ 0 };
 }
+
+bool
+stream_transact(struct db *db, bool (*body)(struct db *, void *, struct err *),
+    void *arg, struct stream_tx *tx, struct err *e)
+{
+	if (db_transact(db, body, arg, e))
+		return true;
+	stream_end(tx, NULL, NULL);
+	return false;
+}

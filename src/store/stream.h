@@ -35,6 +35,9 @@ bool stream_next_memory(struct db *db, struct stream_tx *tx, int64_t *pos, struc
  * and must not call stream_end. Does nothing for a zeroed tx but calls told.
  */
 void stream_end(struct stream_tx *tx, void (*told)(void *arg), void *arg);
+/* db_transact of a body that takes positions; when it fails they are ended here, else by the caller. */
+bool stream_transact(struct db *db, bool (*body)(struct db *, void *, struct err *), void *arg, struct stream_tx *tx,
+    struct err *e) MUST_CHECK;
 int64_t stream_now(void);
 
 #endif

@@ -245,3 +245,13 @@ def test_another_device_learns_of_a_room_left_and_forgotten(alice, bob):
     bob.ok("POST", f"/rooms/{quote(room)}/forget", {})
     assert room in bob.sync(since)["rooms"]["leave"]
     assert room not in bob.sync(filter='{"room":{"include_leave":true}}')["rooms"]["leave"]
+
+
+def test_a_device_removed_by_one_who_never_synced_wakes_those_who_share_rooms(alice, bob):
+    room = alice.create(preset="public_chat")
+    bob.join(room)
+    since = alice.sync()["next_batch"]
+    threading.Timer(0.3, lambda: bob.ok("POST", "/logout", {})).start()
+    began = time.monotonic()
+    assert alice.sync(since, timeout=10_000)["device_lists"]["changed"] == [bob.id]
+    assert time.monotonic() - began < 5
