@@ -85,7 +85,9 @@ read_request(struct req *rq, const struct str *raw, size_t nraw)
 	    v->method != METHOD_DELETE))
 		return true;
 	if (v->body.n == 0)
-		return v->method != METHOD_PUT || fail(&c->err, M_NOT_JSON,
+		return v->method != METHOD_PUT ||
+		    (rq->route->flags & F_BODY_OPT) != 0 ||
+		    fail(&c->err, M_NOT_JSON,
 		    "The body must be a JSON object");
 	rq->has_body = true;
 	if (!json_parse(c->a, v->body, JSON_ANY, &rq->body, &c->err))

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/conf.h"
 #include "base/log.h"
+#include "core/delayed.h"
 #include "core/search.h"
 #include "core/typing.h"
 #include "store/q_browser.h"
@@ -41,6 +42,7 @@ sweep_body(struct db *db, void *arg, struct err *e)
 	return sweep_txns(db, now - TXN_KEEP_MS, e) &&
 	    sliding_sweep(db, now - SLIDING_KEEP_MS, e) &&
 	    sweep_uia(db, now - UIA_KEEP_MS, e) && sweep_tokens(db, now, e) &&
+	    delayed_sweep(db, now - DELAYED_KEEP_MS, e) &&
 	    sweep_oauth(db, now, conf_get()->oauth_browser_lifetime, e) &&
 	    sweep_upstream(db, now - UPSTREAM_KEEP_MS, e);
 }

@@ -216,7 +216,7 @@ batch_add(struct batch *b, const struct send *s)
 		.state_key = s->state_key, .content = s->content,
 		.sender = s->sender.n > 0 ? s->sender : c->who.user,
 		.redacts = s->redacts, .ts = s->ts != 0 ? s->ts : c->now_ms,
-		.server = server_get()->name,
+		.server = server_get()->name, .sticky_ms = s->sticky_ms,
 	};
 
 	assert(b->n < b->max);

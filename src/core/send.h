@@ -16,6 +16,7 @@ struct send {
 	struct json content;		/* an object */
 	struct str redacts;
 	int64_t ts;			/* 0: now */
+	int64_t sticky_ms;		/* how long it is sticky (MSC4354); 0: not at all */
 	struct str txn_place, txn_id;	/* idempotence for the actor's device; txn_id empty: none */
 };
 

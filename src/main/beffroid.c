@@ -4,6 +4,7 @@
 #include "base/conf.h"
 #include "base/log.h"
 #include "core/ctx.h"
+#include "core/delayed.h"
 #include "core/housekeeping.h"
 #include "core/ignore_cache.h"
 #include "core/jobs.h"
@@ -341,6 +342,7 @@ main(int argc, char **argv)
 	    !api_start(&e))
 		give_up("cannot start", &e);
 	jobs_start((int)conf_get()->workers_jobs);
+	delayed_start();
 	housekeeping_start();
 	http = start_http(a, &e);
 	if (http == NULL)

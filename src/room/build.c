@@ -59,6 +59,13 @@ draft_json(struct arena *a, const struct room_version *v,
 	if (d->is_state)
 		json_set(a, &ev, S("state_key"), json_of_str(d->state_key));
 	json_set(a, &ev, S("type"), json_of_str(d->type));
+	if (d->sticky_ms > 0) {
+		struct json sticky = json_new_obj();
+
+		json_set(a, &sticky, S("duration_ms"),
+		    json_of_int(d->sticky_ms));
+		json_set(a, &ev, S("msc4354_sticky"), sticky);
+	}
 	return ev;
 }
 
@@ -137,6 +144,17 @@ event_build(struct arena *a, const struct room_version *v,
 	return event_load(a, v, id, whole, ev, e);
 }
 
+int64_t
+event_sticky_ms(const struct event *ev)
+{
+	int64_t ms;
+
+	if (!json_get_int(json_get_obj(&ev->json, S("msc4354_sticky")),
+	    S("duration_ms"), &ms) || ms <= 0)
+		return 0;
+	return ms < EVENT_STICKY_MAX ? ms : EVENT_STICKY_MAX;
+}
+
 void
 event_write_client(struct buf *b, const struct event *ev)
 {
@@ -159,6 +177,9 @@ event_write_client(struct buf *b, const struct event *ev)
 	}
 	buf_c(b, ",\"event_id\":");
 	json_write_str(b, ev->id);
+	if (event_sticky_ms(ev) > 0)
+		buf_fmt(b, ",\"msc4354_sticky\":{\"duration_ms\":%lld}",
+		    (long long)event_sticky_ms(ev));
 	buf_c(b, ",\"origin_server_ts\":");
 	buf_i64(b, ev->ts);
 	if (ev->redacts.n > 0) {

@@ -47,6 +47,9 @@ bool event_read_json(struct arena *a, const struct room_version *v,
 bool event_load(struct arena *a, const struct room_version *v, struct str id,
     struct str text, struct event *ev, struct err *e) MUST_CHECK;
 
+#define EVENT_STICKY_MAX INT64_C(3600000)
+/* For how long after its time an event is sticky (MSC4354): 0, or up to EVENT_STICKY_MAX ms. */
+int64_t event_sticky_ms(const struct event *ev);
 /* The redacted form: what the version keeps. Signatures and hashes stay. */
 struct json event_redact(struct arena *a, const struct room_version *v, const struct json *ev);
 /* The content hash: unpadded base64 of SHA-256. */
@@ -68,6 +71,7 @@ struct draft {
 	struct json content;
 	struct str redacts;
 	int64_t ts, depth;
+	int64_t sticky_ms;		/* MSC4354; 0: it is not sticky */
 	const struct str *auth, *prev;	/* event ids */
 	size_t nauth, nprev;
 	struct str server;		/* our name: signs, and makes ids of v1-2 */

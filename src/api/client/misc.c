@@ -20,6 +20,8 @@ versions_get(struct req *rq)
 	jsonw_arr_end(w);
 	jsonw_obj(w, "unstable_features");
 	jsonw_bool(w, "org.matrix.e2e_cross_signing", true);
+	jsonw_bool(w, "org.matrix.msc4140",
+	    conf_get()->delayed_max_delay > 0);
 	jsonw_bool(w, "org.matrix.msc4155", true);
 	jsonw_bool(w, "org.matrix.msc4380", true);
 	jsonw_bool(w, "org.matrix.msc4380.stable", true);
@@ -114,6 +116,10 @@ capabilities_get(struct req *rq)
 		jsonw_bool(w, "lock", true);
 		jsonw_obj_end(w);
 	}
+	jsonw_obj(w, "org.matrix.msc4140.delayed_events");
+	jsonw_int(w, "max_delay_ms", conf_get()->delayed_max_delay);
+	jsonw_int(w, "max_scheduled", conf_get()->delayed_max_scheduled);
+	jsonw_obj_end(w);
 	jsonw_obj(w, "m.room_versions");
 	jsonw_str(w, "default", conf_get()->room_default_version);
 	jsonw_obj(w, "available");
