@@ -84,7 +84,8 @@ check_built(struct arena *a, const struct event *ev)
 	struct str text;
 	struct draft d = { ev->room, ev->type, ev->sender, ev->is_state,
 		ev->state_key, *ev->content, ev->redacts, ev->ts, ev->depth,
-		ev->auth, ev->prev, ev->nauth, ev->nprev, S("d"), S("x") };
+		ev->auth, ev->prev, ev->nauth, ev->nprev, S("d"), S("x"),
+		event_sticky_ms(ev) };
 
 	if (json_get(&ev->json, S("room_id")) == NULL)
 		d.room = S("");

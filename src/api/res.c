@@ -2,6 +2,8 @@
 /* Writing replies; the only way out for content. See res.h. */
 #include "api/res.h"
 
+#include "core/sticky.h"
+
 #include <assert.h>
 #include <unistd.h>
 
@@ -168,6 +170,7 @@ write_unsigned(struct req *rq, struct buf *b, const struct sev *ev,
     const struct res_event_opt *opt)
 {
 	int64_t age = rq->ctx.now_ms - ev->ev.ts;
+	int64_t left = sticky_left(ev, rq->ctx.now_ms);
 
 	buf_c(b, ",\"unsigned\":{");
 	if (ev->redacted_by.n > 0)
@@ -197,6 +200,9 @@ write_unsigned(struct req *rq, struct buf *b, const struct sev *ev,
 		json_write_str(b, opt->membership);
 		buf_char(b, ',');
 	}
+	if (left > 0)
+		buf_fmt(b, "\"msc4354_sticky_duration_ttl_ms\":%lld,",
+		    (long long)left);
 	buf_c(b, "\"age\":");
 	buf_i64(b, age);
 	buf_char(b, '}');

@@ -10,6 +10,7 @@
 #include "core/typing.h"
 #include "store/q_browser.h"
 #include "store/q_sliding.h"
+#include "store/q_sticky.h"
 #include "store/q_sweep.h"
 #include "store/q_upstream.h"
 
@@ -43,6 +44,7 @@ sweep_body(struct db *db, void *arg, struct err *e)
 	    sliding_sweep(db, now - SLIDING_KEEP_MS, e) &&
 	    sweep_uia(db, now - UIA_KEEP_MS, e) && sweep_tokens(db, now, e) &&
 	    delayed_sweep(db, now - DELAYED_KEEP_MS, e) &&
+	    sticky_sweep(db, now, e) &&
 	    sweep_oauth(db, now, conf_get()->oauth_browser_lifetime, e) &&
 	    sweep_upstream(db, now - UPSTREAM_KEEP_MS, e);
 }

@@ -7,8 +7,10 @@
 #include "core/persist.h"
 
 #include "core/notify.h"
+#include "core/sticky.h"
 #include "room/ids.h"
 #include "store/q_search.h"
+#include "store/q_sticky.h"
 #include "store/stream.h"
 
 #include <assert.h>
@@ -99,6 +101,24 @@ store_redaction(struct db *db, const struct pending *p, struct err *e)
 	    search_remove(db, target->nid, e));
 }
 
+static int64_t
+sticky_until(const struct job *j, const struct pending *p)
+{
+	int64_t ms = event_sticky_ms(&p->ev), now = j->c->now_ms;
+
+	return ms == 0 ? 0 : (p->ev.ts < now ? p->ev.ts : now) + ms;
+}
+
+static bool
+store_sticky(struct db *db, const struct job *j, const struct pending *p,
+    struct err *e)
+{
+	int64_t until = sticky_until(j, p);
+
+	return until == 0 || sticky_insert(db, p->row.nid, p->row.room,
+	    p->row.pos, until, e);
+}
+
 static bool
 store_one(struct db *db, struct job *j, struct pending *p, int64_t seq,
     struct err *e)
@@ -121,7 +141,7 @@ store_one(struct db *db, struct job *j, struct pending *p, int64_t seq,
 		.state_key = ev->state_key, .sender = ev->sender,
 		.json = p->text, .state = j->root,
 	};
-	if (!event_row_insert(db, &p->row, e) ||
+	if (!event_row_insert(db, &p->row, e) || !store_sticky(db, j, p, e) ||
 	    (ev->is_state && !store_state(db, j, p, e)) ||
 	    !store_relation(db, j, p, e) || !store_redaction(db, p, e))
 		return false;
@@ -321,9 +341,11 @@ persist_events(struct ctx *c, struct room *r, struct pending *p, size_t n,
 	if (!stream_transact(c->db, body, &j, &j.tx, &c->err))
 		return false;
 	/* It is on disk: from here on nothing may fail. */
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		if (!cache_one(&j, &p[i]))
 			abort();
+		sticky_noted(sticky_until(&j, &p[i]));
+	}
 	show(&j);
 	if (fresh)
 		room_cache_add(r);

@@ -5,6 +5,7 @@
 #include "core/evcache.h"
 #include "core/media.h"
 #include "core/room_impl.h"
+#include "core/sticky.h"
 #include "core/watch.h"
 #include "crypto/digest.h"
 #include "room/ids.h"
@@ -87,7 +88,8 @@ start_store(const struct conf *conf, struct err *e)
 		return false;
 	db = db_attach(the.s.store, e);
 	ok = db != NULL && check_name(db, e) && stream_start(db, e) &&
-	    statetree_start(db, (size_t)conf->cache_rooms / 8, e);
+	    statetree_start(db, (size_t)conf->cache_rooms / 8, e) &&
+	    sticky_start(db, e);
 	db_detach(db);
 	return ok;
 }

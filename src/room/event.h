@@ -71,11 +71,11 @@ struct draft {
 	struct json content;
 	struct str redacts;
 	int64_t ts, depth;
-	int64_t sticky_ms;		/* MSC4354; 0: it is not sticky */
 	const struct str *auth, *prev;	/* event ids */
 	size_t nauth, nprev;
 	struct str server;		/* our name: signs, and makes ids of v1-2 */
 	struct str random_id;		/* v1-2: opaque part of the event id */
+	int64_t sticky_ms;		/* MSC4354; 0: it is not sticky */
 };
 
 /*

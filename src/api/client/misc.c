@@ -23,6 +23,7 @@ versions_get(struct req *rq)
 	jsonw_bool(w, "org.matrix.msc4140",
 	    conf_get()->delayed_max_delay > 0);
 	jsonw_bool(w, "org.matrix.msc4155", true);
+	jsonw_bool(w, "org.matrix.msc4354", true);
 	jsonw_bool(w, "org.matrix.msc4380", true);
 	jsonw_bool(w, "org.matrix.msc4380.stable", true);
 	jsonw_bool(w, "org.matrix.simplified_msc3575", true);

@@ -11,6 +11,7 @@
 #include "core/ignore_cache.h"
 #include "core/invite_filter.h"
 #include "core/member.h"
+#include "core/sticky.h"
 #include "core/sync.h"
 #include "core/token.h"
 #include "core/typing.h"
@@ -278,6 +279,27 @@ write_counts(struct run *s, struct room *r)
 	return true;
 }
 
+/* What is sticky (MSC4354) and not in the timeline. */
+static bool
+write_sticky(struct run *s, const struct sync_room *x)
+{
+	struct res_event_opt opt = { .fields = &s->filter.fields };
+	struct sticky_ask ask = { .since = x->whole ? 0 : s->ask.since,
+	    .now = s->ask.now, .shown = x->ev, .nshown = x->nev };
+	const struct sev **ev;
+	size_t n;
+
+	if (!sticky_events(s->c, x->r, &ask, &ev, &n))
+		return false;
+	if (n == 0)
+		return true;
+	jsonw_obj(s->w, "msc4354_sticky");
+	res_events(s->rq, "events", x->r, ev, n, &opt);
+	jsonw_obj_end(s->w);
+	s->found = true;
+	return true;
+}
+
 static bool
 write_joined(struct run *s, const struct user_membership *m)
 {
@@ -289,7 +311,7 @@ write_joined(struct run *s, const struct user_membership *m)
 		return true;
 	jsonw_key(s->w, room_id(x.r));
 	jsonw_obj(s->w, NULL);
-	if (!write_timeline(s, &x))
+	if (!write_timeline(s, &x) || !write_sticky(s, &x))
 		return false;
 	write_state(s, &x);
 	write_data(s, m->room, &s->filter.room_account_data);
