@@ -279,6 +279,12 @@ read_extensions(const struct json *body, struct sliding_ask *out,
 	    !read_int(obj, S("limit"), 1000, &out->to_device_limit, e))
 		return false;
 	out->to_device = on == 1;
+	if (!read_obj(all, S("org.matrix.msc4354.sticky_events"),
+	    SLIDING_NAMES_MAX, &obj, e) ||
+	    !read_flag(obj, S("enabled"), &on, e) ||
+	    !read_text(obj, S("since"), 64, &out->sticky_since, e))
+		return false;
+	out->sticky = on == 1;
 	if (out->to_device_limit == 0)
 		out->to_device_limit = 1;
 	return true;

@@ -71,6 +71,8 @@ struct sliding_ask {
 	bool to_device, e2ee;
 	struct str to_device_since;
 	int64_t to_device_limit;
+	bool sticky;			/* MSC4480 */
+	struct str sticky_since;	/* empty: since the connection's position */
 	struct sliding_ext account_data, receipts, typing;
 	uint64_t mark;			/* tells this asking from another, but for txn and to_device */
 };

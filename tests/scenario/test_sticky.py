@@ -39,6 +39,25 @@ def test_a_sticky_event_outlives_its_place_in_the_timeline(alice, bob):
     assert sticky(bob, room)[0] == [event]
 
 
+def test_sliding_sync_brings_them_by_its_extension(alice, bob):
+    path, ext = "/_matrix/client/unstable/org.matrix.simplified_msc3575/sync", "org.matrix.msc4354.sticky_events"
+    room = alice.create(preset="public_chat")
+    bob.join(room)
+    event = stick(alice, room, 60000)["event_id"]
+    for i in range(25):
+        alice.send(room, f"m{i}")
+    body = {"lists": {"all": {"ranges": [[0, 9]], "timeline_limit": 10, "required_state": []}}, "extensions": {ext: {"enabled": True}}}
+    first = bob.ok("POST", path, body)
+    events = first["extensions"][ext]["rooms"][room]["events"]
+    assert [e["event_id"] for e in events] == [event] and events[0]["msc4354_sticky"] == {"duration_ms": 60000}
+    assert bob.ok("POST", f"{path}?pos={first['pos']}", body)["extensions"][ext]["rooms"] == {}
+    shown = stick(alice, room, 60000, txn="s2")["event_id"]
+    last = bob.ok("POST", f"{path}?pos={first['pos']}", body)
+    assert last["extensions"][ext]["rooms"] == {}
+    assert last["rooms"][room]["timeline"][-1]["event_id"] == shown
+    assert bob.ask("POST", path, {"extensions": {ext: {"enabled": True, "since": "x"}}})[0] == 400
+
+
 def test_who_comes_in_is_told_whatever_the_history_shows(alice, bob):
     room = alice.create(preset="public_chat", initial_state=[
         {"type": "m.room.history_visibility", "state_key": "", "content": {"history_visibility": "joined"}}])

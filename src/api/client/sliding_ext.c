@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
  * The extensions of sliding sync: to-device messages, end-to-end encryption,
- * account data, receipts, typing. spec: MSC4186 with MSC3884, 3885, 3959 to 3961.
+ * account data, receipts, typing, sticky events. spec: MSC4186 with MSC3884,
+ * 3885, 3959 to 3961, 4480.
  */
 #include "api/client/sliding_run.h"
 #include "api/client/sync_write.h"
 #include "api/res.h"
+#include "core/sticky.h"
 #include "core/token.h"
 #include "core/typing.h"
 
@@ -110,6 +112,40 @@ load_room(struct sliding_run *s, struct sliding_extras *x, size_t i)
 	return true;
 }
 
+/* Of every room that the user is in, in a window or not; of one come into since, all. */
+static bool
+load_sticky(struct sliding_run *s, struct sliding_extras *x)
+{
+	struct ctx *c = s->c;
+	size_t n = s->rooms.n;
+	int64_t since = s->since;
+
+	if (!s->ask.sticky)
+		return true;
+	if (s->ask.sticky_since.n > 0 && !token_sync_read(s->ask.sticky_since,
+	    &since, &c->err))
+		return false;
+	x->sticky = arena_array(c->a, const struct sev **, n);
+	x->nsticky = arena_array(c->a, size_t, n);
+	for (size_t i = 0; i < n; i++) {
+		const struct sliding_room *r = &s->rooms.at[i];
+		struct sticky_ask ask = { .now = s->now,
+		    .since = r->m.pos > since ? 0 : since };
+
+		if (r->m.membership != MEMBER_JOIN)
+			continue;
+		if (sliding_wanted(s, i)) {
+			ask.shown = s->delta[i].room.ev;
+			ask.nshown = s->delta[i].room.nev;
+		}
+		if (!sticky_events(c, r->r, &ask, &x->sticky[i],
+		    &x->nsticky[i]))
+			return false;
+		s->found = s->found || x->nsticky[i] > 0;
+	}
+	return true;
+}
+
 /* Is that account data new to the client? Of a room that it gets whole, all is. */
 static bool
 data_is_new(const struct sliding_run *s, const struct accdata *d, size_t *room)
@@ -165,7 +201,7 @@ sliding_ext_load(struct sliding_run *s, struct sliding_extras *x)
 	x->typing = arena_array(c->a, struct str *, n);
 	x->ntyping = arena_array(c->a, size_t, n);
 	x->is_typing = arena_array(c->a, bool, n);
-	if (!load_to_device(s, x) || !load_data(s, x))
+	if (!load_to_device(s, x) || !load_data(s, x) || !load_sticky(s, x))
 		return false;
 	if (s->ask.e2ee && s->since > 0 && !devicelist_changes(c, c->who.user,
 	    s->since, s->now, &x->changed, &x->nchanged, &x->left, &x->nleft))
@@ -279,6 +315,27 @@ write_typing(struct sliding_run *s, const struct sliding_extras *x)
 	jsonw_obj_end(s->w);
 }
 
+static void
+write_sticky(struct sliding_run *s, const struct sliding_extras *x)
+{
+	struct res_event_opt opt = { .room_id = false };
+
+	jsonw_obj(s->w, "org.matrix.msc4354.sticky_events");
+	jsonw_str(s->w, "next_batch", token_sync(s->c->a, s->now));
+	jsonw_obj(s->w, "rooms");
+	for (size_t i = 0; i < s->rooms.n; i++) {
+		if (x->nsticky[i] == 0)
+			continue;
+		jsonw_key(s->w, room_id(s->rooms.at[i].r));
+		jsonw_obj(s->w, NULL);
+		res_events(s->rq, "events", s->rooms.at[i].r, x->sticky[i],
+		    x->nsticky[i], &opt);
+		jsonw_obj_end(s->w);
+	}
+	jsonw_obj_end(s->w);
+	jsonw_obj_end(s->w);
+}
+
 void
 sliding_ext_write(struct sliding_run *s, const struct sliding_extras *x)
 {
@@ -302,5 +359,7 @@ sliding_ext_write(struct sliding_run *s, const struct sliding_extras *x)
 		write_receipts(s, x);
 	if (s->ask.typing.on)
 		write_typing(s, x);
+	if (s->ask.sticky)
+		write_sticky(s, x);
 	jsonw_obj_end(w);
 }

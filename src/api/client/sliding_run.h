@@ -44,6 +44,8 @@ struct sliding_extras {
 	struct str **typing;		/* of each room; is_typing: changed */
 	size_t *ntyping;
 	bool *is_typing;
+	const struct sev ***sticky;	/* of each room; NULL: none is asked for */
+	size_t *nsticky;
 };
 /* Sets s->found when one of them has something new. */
 bool sliding_ext_load(struct sliding_run *s, struct sliding_extras *x) MUST_CHECK;
