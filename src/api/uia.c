@@ -10,18 +10,24 @@
 #include "api/oauth/page.h"
 #include "base/conf.h"
 #include "core/account.h"
+#include "core/factor.h"
 #include "core/oauth.h"
 #include "crypto/digest.h"
 #include "store/q_account.h"
 
-/* What the body asks for, apart from auth. */
+/* What is asked for: the path's parameters, and the body apart from auth. */
 static struct str
 body_digest(struct req *rq)
 {
 	struct json bare = json_copy(rq->ctx.a, &rq->body);
+	struct str text;
 
 	json_del(&bare, S("auth"));
-	return sha256_raw(rq->ctx.a, json_text(rq->ctx.a, &bare));
+	text = json_text(rq->ctx.a, &bare);
+	for (size_t i = 0; i < rq->npath; i++)
+		text = str_fmt(rq->ctx.a, STR_FMT "/" STR_FMT, STR_ARG(text),
+		    STR_ARG(rq->path_param[i]));
+	return sha256_raw(rq->ctx.a, text);
 }
 
 /* The 401 that says what can be done; its members follow errcode and error. */
@@ -89,23 +95,23 @@ begin(struct req *rq, const struct uia *u)
 
 /* The session that the client names: ours, for this, and young? */
 static bool
-check_session(struct req *rq, const struct uia *u, struct str id)
+check_session(struct req *rq, const struct uia *u, struct str id,
+    struct uia_row *row)
 {
 	struct ctx *c = &rq->ctx;
-	struct uia_row row;
 	bool found;
 
-	if (!uia_find(c->db, c->a, id, &row, &found, &c->err))
+	if (!uia_find(c->db, c->a, id, row, &found, &c->err))
 		return false;
-	if (!found || c->now_ms - row.created_ms >
+	if (!found || c->now_ms - row->created_ms >
 	    conf_get()->session_uia_lifetime)
 		return begin(rq, u);
-	if (!str_eq(row.user_id, c->who.user) ||
-	    !str_eq_c(row.operation, rq->route->name))
+	if (!str_eq(row->user_id, c->who.user) ||
+	    !str_eq_c(row->operation, rq->route->name))
 		return fail(&c->err, M_FORBIDDEN,
 		    "This session is for something else");
 	/* Registration may choose its name with the last step (older clients). */
-	if (!u->body_may_change && !str_eq(row.body, body_digest(rq)))
+	if (!u->body_may_change && !str_eq(row->body, body_digest(rq)))
 		return fail(&c->err, M_FORBIDDEN, "The request has changed "
 		    "since this session began");
 	return true;
@@ -173,6 +179,19 @@ check_stage(struct req *rq, const struct uia *u, const struct json *auth,
 	return true;
 }
 
+/* The client says nothing but the session: a page was to do it. */
+static bool
+done_on_a_page(struct req *rq, const struct uia *u, const struct uia_row *row)
+{
+	struct str id = row->id;
+
+	if (!has_flow(u, S("m.login.sso")) ||
+	    !str_eq(row->done, S("[\"m.login.sso\"]")))
+		return challenge(rq, u, row->id, M_UNAUTHORIZED,
+		    "This was not allowed yet");
+	return db_transact(rq->ctx.db, delete_body, &id, &rq->ctx.err);
+}
+
 bool
 uia_ask(struct req *rq, const struct uia *u)
 {
@@ -180,32 +199,57 @@ uia_ask(struct req *rq, const struct uia *u)
 	const struct json *auth = json_get_obj(&rq->body, S("auth"));
 	struct str type = json_str(auth, S("type"));
 	struct str id = json_str(auth, S("session"));
+	struct uia_row row;
 
-	if (auth == NULL || type.n == 0)
+	if (auth == NULL || (type.n == 0 && id.n == 0))
 		return begin(rq, u);
+	if (type.n == 0)
+		return check_session(rq, u, id, &row) &&
+		    done_on_a_page(rq, u, &row);
 	if (!has_flow(u, type))
 		return challenge(rq, u, id, M_UNRECOGNIZED,
 		    "This stage is not offered");
-	if (id.n > 0 && !check_session(rq, u, id))
+	if (id.n > 0 && !check_session(rq, u, id, &row))
 		return false;
 	if (!check_stage(rq, u, auth, type))
 		return false;
 	return id.n == 0 || db_transact(c->db, delete_body, &id, &c->err);
 }
 
+/* Does a password open the account, with nothing beside it? */
+static bool
+password_alone(struct ctx *c, bool *alone)
+{
+	struct account account;
+	bool owed;
+
+	if (!account_get(c, c->who.user, &account) ||
+	    !factor_owed(c, c->who.user, &owed))
+		return false;
+	*alone = !oauth_offered() || (account.password.n > 0 && !owed &&
+	    conf_get()->password_enabled);
+	return true;
+}
+
 bool
 req_uia(struct req *rq)
 {
-	static const struct str flows[] = { S_INIT("m.login.password") };
-	struct uia u = { .flow = flows, .nflows = LEN(flows) };
-	bool by_oauth;
+	struct str flow = S("m.login.password");
+	struct uia u = { .flow = &flow, .nflows = 1 };
+	bool by_oauth, alone;
 
 	/* Such clients never learn the password: the account page does it all. */
 	if (!oauth_is_session(&rq->ctx, &by_oauth))
 		return false;
-	return by_oauth ? fail(&rq->ctx.err, M_FORBIDDEN, "This is done on "
-	    "the account page: " STR_FMT PAGE_ROOT,
-	    STR_ARG(conf_get()->server_public_baseurl)) : uia_ask(rq, &u);
+	if (by_oauth)
+		return fail(&rq->ctx.err, M_FORBIDDEN, "This is done on the "
+		    "account page: " STR_FMT PAGE_ROOT,
+		    STR_ARG(conf_get()->server_public_baseurl));
+	if (!password_alone(&rq->ctx, &alone))
+		return false;
+	if (!alone)
+		flow = S("m.login.sso");
+	return uia_ask(rq, &u);
 }
 
 static struct str
@@ -231,6 +275,7 @@ uia_ask_reset(struct req *rq)
 	struct str id = json_str(auth, S("session"));
 	struct ctx *c = &rq->ctx;
 	bool by_oauth, allowed;
+	struct uia_row row;
 	struct site site;
 
 	if (!oauth_is_session(c, &by_oauth))
@@ -246,6 +291,6 @@ uia_ask_reset(struct req *rq)
 	u.params = reset_params(rq, &site);
 	if (id.n == 0)
 		return begin(rq, &u);
-	return check_session(rq, &u, id) && challenge(rq, &u, id,
+	return check_session(rq, &u, id, &row) && challenge(rq, &u, id,
 	    M_UNAUTHORIZED, "This was not allowed on the account page yet");
 }

@@ -325,11 +325,9 @@ static bool
 put_body(struct db *db, void *arg, struct err *e)
 {
 	struct putting *x = arg;
-	bool there;
 
 	return oauth_client_put(db, x->id, x->metadata, x->now_ms, CLIENTS_MAX,
-	    &there, e) && (there || fail(e, M_RESOURCE_LIMIT_EXCEEDED,
-	    "There are too many registered clients: try again later"));
+	    e);
 }
 
 bool

@@ -25,7 +25,7 @@ bool oauth_client_may(const struct json *metadata, struct str grant_type);
 /* The text of a localised member in that language ("fr"), or in none. */
 struct str oauth_client_text(const struct json *metadata, struct str key, struct str language);
 
-/* The same metadata give the same client. errors as oauth_fail: invalid_redirect_uri, invalid_client_metadata 400; M_RESOURCE_LIMIT_EXCEEDED too many clients */
+/* The same metadata give the same client. errors as oauth_fail: invalid_redirect_uri, invalid_client_metadata 400 */
 bool oauth_client_register(struct ctx *c, const struct json *given, struct oauth_client *out) MUST_CHECK;
 bool oauth_client_find(struct ctx *c, struct str id, struct oauth_client *out, bool *found) MUST_CHECK;
 /* It is being used: it is not swept for a while. */

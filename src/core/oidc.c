@@ -56,6 +56,7 @@ keep(struct ctx *c, const struct oidc_begin *x, struct str nonce,
 
 	json_set(c->a, &v, S("nonce"), json_of_str(nonce));
 	json_set(c->a, &v, S("verifier"), json_of_str(verifier));
+	json_set(c->a, &v, S("anew"), json_of_bool(x->anew));
 	json_set(c->a, &v, S("next"), json_of_str(x->next));
 	json_set(c->a, &v, S("browser"), json_of_str(hex_encode(c->a,
 	    sha256_raw(c->a, x->browser))));
@@ -86,6 +87,8 @@ oidc_begin(struct ctx *c, const struct oidc_begin *x, struct str *url)
 	param(&b, c->a, "code_challenge_method", S("S256"));
 	if (x->anew)
 		param(&b, c->a, "prompt", S("login"));
+	if (x->anew)
+		param(&b, c->a, "max_age", S("0"));
 	*url = str_fmt(c->a, STR_FMT "%c" STR_FMT, STR_ARG(p.authorization),
 	    str_find(p.authorization, '?') < 0 ? '?' : '&',
 	    STR_ARG(buf_view(&b)));
@@ -237,7 +240,7 @@ identify(struct ctx *c, const struct oidc_provider *p,
 	struct oidc_expect want = expect(c, json_str(kept, S("nonce")));
 	const char *why;
 	struct json t;
-	bool ok;
+	bool ok, anew = false;
 
 	if (!exchange(c, p, x, json_str(kept, S("verifier")), &t, &ok))
 		return false;
@@ -249,6 +252,10 @@ identify(struct ctx *c, const struct oidc_provider *p,
 		return distrust("the ID token is not signed by it", end);
 	if (!oidc_id_token_ok(claims, &want, &why))
 		return distrust(why, end);
+	/* The browser may have left out that it was to ask anew. */
+	if (json_get_bool(kept, S("anew"), &anew) && anew &&
+	    !oidc_fresh(claims, want.now_s))
+		return distrust("the person did not sign in anew there", end);
 	if (!userinfo(c, p, json_str(&t, S("access_token")), claims, &ok))
 		return false;
 	*end = OIDC_OK;

@@ -6,6 +6,7 @@
 
 #define SKEW_S 60			/* clocks differ */
 #define LOGOUT_AGE_S 300
+#define FRESH_S 300
 
 static bool
 no(const char **why, const char *text)
@@ -98,6 +99,15 @@ oidc_id_token_ok(const struct json *claims, const struct oidc_expect *x,
 	    !str_eq_secret(nonce, x->nonce))
 		return no(why, "nonce is not the one that was sent");
 	return true;
+}
+
+bool
+oidc_fresh(const struct json *claims, int64_t now_s)
+{
+	int64_t at;
+
+	return seconds(claims, S("auth_time"), &at) &&
+	    at >= now_s - FRESH_S && at <= now_s + SKEW_S;
 }
 
 bool

@@ -19,6 +19,8 @@ struct oidc_expect {
 
 /* False: *why says what is wrong, for the log. */
 bool oidc_id_token_ok(const struct json *claims, const struct oidc_expect *x, const char **why) MUST_CHECK;
+/* Did the person show there who they are within five minutes (auth_time)? */
+bool oidc_fresh(const struct json *claims, int64_t now_s);
 /* sub and sid: one of them at least is not empty. */
 bool oidc_logout_token_ok(const struct json *claims, const struct oidc_expect *x, struct str *sub, struct str *sid, struct str *jti, const char **why) MUST_CHECK;
 

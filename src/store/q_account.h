@@ -78,6 +78,7 @@ struct uia_row {
 };
 bool uia_insert(struct db *db, const struct uia_row *x, struct err *e) MUST_CHECK;
 bool uia_find(struct db *db, struct arena *a, struct str id, struct uia_row *out, bool *found, struct err *e) MUST_CHECK;
+bool uia_set_done(struct db *db, struct str id, struct str done, struct err *e) MUST_CHECK;
 bool uia_delete(struct db *db, struct str id, struct err *e) MUST_CHECK;
 
 #endif

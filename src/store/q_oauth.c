@@ -6,6 +6,13 @@ static const struct query client_count = {
 	.name = "oauth_client.count",
 	.sql = "SELECT CAST(count(*) AS BIGINT) FROM oauth_client",
 };
+static const struct query client_evict = {
+	.name = "oauth_client.evict",
+	.sql = "DELETE FROM oauth_client WHERE id IN (SELECT c.id"
+	    " FROM oauth_client c WHERE NOT EXISTS (SELECT 1"
+	    " FROM oauth_session s WHERE s.client_id = c.id)"
+	    " ORDER BY c.used_ms LIMIT $1)",
+};
 static const struct query client_insert = {
 	.name = "oauth_client.insert",
 	.sql = "INSERT INTO oauth_client (id, metadata, used_ms)"
@@ -94,7 +101,8 @@ static const struct query dev_count = {
 	.sql = "SELECT CAST(count(*) AS BIGINT) FROM oauth_device_code",
 };
 
-QUERIES(q_oauth, &client_count, &client_insert, &client_find, &client_used,
+QUERIES(q_oauth, &client_count, &client_evict, &client_insert, &client_find,
+    &client_used,
     &code_insert, &code_find, &code_take, &code_burn, &code_gave,
     &session_insert, &session_find, &device_client, &dev_insert, &dev_by_code,
     &dev_by_user_code, &dev_polled, &dev_move, &dev_count)
@@ -106,20 +114,20 @@ struct take {
 
 bool
 oauth_client_put(struct db *db, struct str id, struct str metadata,
-    int64_t now_ms, int64_t max, bool *there, struct err *e)
+    int64_t now_ms, int64_t max, struct err *e)
 {
-	int64_t changed, n = 0;
+	int64_t changed = 0, n = 0;
 
 	if (!db_change(db, &client_used, V(v_str(id), v_int(now_ms)),
 	    &changed, e))
 		return false;
-	*there = changed > 0;
-	if (*there)
+	if (changed > 0)
 		return true;
 	if (!db_one_int(db, &client_count, V0, &n, NULL, e))
 		return false;
-	*there = n < max;
-	return !*there || db_exec(db, &client_insert, V(v_str(id),
+	if (n >= max && !db_exec(db, &client_evict, V(v_int(max / 10)), e))
+		return false;
+	return db_exec(db, &client_insert, V(v_str(id),
 	    v_str(metadata), v_int(now_ms)), e);
 }
 

@@ -5,8 +5,8 @@
 
 #include "store/db.h"
 
-/* *there false: there are max clients already, and this is not one of them. */
-bool oauth_client_put(struct db *db, struct str id, struct str metadata, int64_t now_ms, int64_t max, bool *there, struct err *e) MUST_CHECK;
+/* At max clients, those go that nobody is signed in by and that were used longest ago. */
+bool oauth_client_put(struct db *db, struct str id, struct str metadata, int64_t now_ms, int64_t max, struct err *e) MUST_CHECK;
 bool oauth_client_get(struct db *db, struct arena *a, struct str id, struct str *metadata, bool *found, struct err *e) MUST_CHECK;
 bool oauth_client_used(struct db *db, struct str id, int64_t now_ms, struct err *e) MUST_CHECK;
 

@@ -111,6 +111,10 @@ static const struct query uia_get = {
 	.sql = "SELECT id, user_id, operation, body, done, params, created_ms"
 	    " FROM uia_session WHERE id = $1",
 };
+static const struct query uia_done = {
+	.name = "uia.set_done",
+	.sql = "UPDATE uia_session SET done = $2 WHERE id = $1",
+};
 static const struct query uia_del = {
 	.name = "uia.delete",
 	.sql = "DELETE FROM uia_session WHERE id = $1",
@@ -119,7 +123,7 @@ static const struct query uia_del = {
 QUERIES(q_session, &dev_put, &dev_list, &dev_find, &dev_rename, &dev_seen,
     &dev_delete, &dev_access, &dev_refresh, &dev_oauth, &oauth_family, &acc_insert, &acc_find,
     &acc_family, &ref_insert, &ref_find, &ref_use, &ref_family,
-    &ref_successor, &ref_replace, &uia_add, &uia_get, &uia_del)
+    &ref_successor, &ref_replace, &uia_add, &uia_get, &uia_done, &uia_del)
 
 bool
 device_put(struct db *db, const struct device *x, struct err *e)
@@ -340,6 +344,12 @@ uia_find(struct db *db, struct arena *a, struct str id, struct uia_row *out,
 	struct take t = { a, out };
 
 	return db_one(db, &uia_get, V(v_str(id)), take_uia, &t, found, e);
+}
+
+bool
+uia_set_done(struct db *db, struct str id, struct str done, struct err *e)
+{
+	return db_exec(db, &uia_done, V(v_str(id), v_str(done)), e);
 }
 
 bool

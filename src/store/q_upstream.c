@@ -50,27 +50,12 @@ upstream_link_insert(struct db *db, const struct upstream_who *x,
 	return true;
 }
 
-struct take {
-	struct arena *a;
-	struct str *out;
-};
-
-static void
-take_str(struct rows *r, void *arg)
-{
-	struct take *t = arg;
-
-	*t->out = db_str(r, 0, t->a);
-}
-
 bool
 upstream_link_find(struct db *db, struct arena *a, struct str issuer,
     struct str subject, struct str *user, bool *found, struct err *e)
 {
-	struct take t = { a, user };
-
-	return db_one(db, &link_find, V(v_str(issuer), v_str(subject)),
-	    take_str, &t, found, e);
+	return db_one_str(db, &link_find, V(v_str(issuer), v_str(subject)), a,
+	    user, found, e);
 }
 
 bool
@@ -91,10 +76,8 @@ bool
 upstream_session_find(struct db *db, struct arena *a, struct str issuer,
     struct str sid, struct str *user, bool *found, struct err *e)
 {
-	struct take t = { a, user };
-
-	return db_one(db, &sid_find, V(v_str(issuer), v_str(sid)), take_str,
-	    &t, found, e);
+	return db_one_str(db, &sid_find, V(v_str(issuer), v_str(sid)), a,
+	    user, found, e);
 }
 
 bool

@@ -320,6 +320,60 @@ def test_logging_out_of_the_pages_alone(server, provider):
     assert server.call("GET", V3 + "/account/whoami", token=tokens["access_token"])[0] == 200
 
 
+def test_where_passwords_open_nothing(tmp_path, new_store, provider):
+    with oauth_server(tmp_path / "data", new_store(), *options(provider, "--password.enabled=false"), closed=True) as server:
+        assert {f["type"] for f in server.call("GET", V3 + "/login")[1]["flows"]} == {"m.login.token", "m.login.sso"}
+        assert server.call("POST", V3 + "/login", {"type": "m.login.password", "password": "x", "identifier": {"type": "m.id.user", "user": "x"}})[0] == 400
+        assert server.call("POST", V3 + "/register", {"username": "x", "password": "long-enough-1"})[0] == 403
+        browser = Browser(server)
+        page = browser.get("/_beffroi/account/sign-in")
+        assert page.html.forms == [] and "Continue with" in page and "Create" not in page
+        csrf = browser.get("/_beffroi/account/passkey").form("/passkey")["fields"]["csrf"]
+        assert browser.post("/_beffroi/account/sign-in", {"csrf": csrf, "username": "x", "password": "x"}).status == 403
+        assert "Signed in as" in sign_in(server, provider, browser)
+
+
+def test_showing_again_who_one_is(server, provider):
+    """For what is grave the person signs in there anew, and the provider must say so."""
+    browser = Browser(server)
+    sign_in(server, provider, browser)
+    page = browser.get("/_beffroi/account/confirm")
+    assert not any(f["action"].endswith("/confirm") for f in page.html.forms), "there is no password to ask for"
+    ask = there(browser, next(href for words, href in page.html.links.items() if "Continue with" in words))
+    assert ask["prompt"] == "login" and ask["max_age"] == "0"
+    assert failed(come_back(browser, provider, ask))
+    ask, provider.claims["auth_time"] = there(browser), int(time.time()) - 4000
+    assert failed(come_back(browser, provider, ask))
+    ask, provider.claims["auth_time"] = there(browser), int(time.time())
+    assert "Signed in as" in come_back(browser, provider, ask)
+
+
+def test_a_legacy_client_asks_by_a_page(server, provider):
+    browser = Browser(server)
+    page = browser.submit(come_back(browser, provider, there(browser, V3 + "/login/sso/redirect/oidc?redirectUrl=https%3A%2F%2Fapp.example%2F")), "/sso")
+    token = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(page.url).query))["loginToken"]
+    who = server.call("POST", V3 + "/login", {"type": "m.login.token", "token": token})[1]
+    path = V3 + "/devices/" + who["device_id"]
+    status, ask = server.call("DELETE", path, {}, token=who["access_token"])
+    assert status == 401 and ask["flows"] == [{"stages": ["m.login.sso"]}]
+    auth = {"auth": {"session": ask["session"]}}
+    assert server.call("DELETE", path, auth, token=who["access_token"])[0] == 401, "not before the page"
+    other = Browser(server)
+    provider.reset()
+    sign_in(server, provider, other)
+    fallback = V3 + "/auth/m.login.sso/fallback/web?session=" + ask["session"]
+    assert other.get(fallback).status == 403, "somebody else's request"
+    page = browser.get(fallback)
+    assert "Sign this session out" in page
+    assert server.call("DELETE", path, auth, token=who["access_token"])[0] == 401, "looking allows nothing"
+    page = browser.submit(page, "/fallback/web")
+    assert [a["src"] for tag, a in page.html.tags if tag == "script"] == ["/_beffroi/oauth/done.js"]
+    assert server.call("DELETE", V3 + "/devices/OTHER", auth, token=who["access_token"])[0] in (401, 403, 404)
+    assert server.call("DELETE", path, auth, token=who["access_token"]) == (200, {})
+    assert browser.get(V3 + "/auth/m.login.recaptcha/fallback/web?session=x").status == 404
+    assert browser.get(V3 + "/auth/m.login.sso/fallback/web?session=x").status == 404
+
+
 def test_a_provider_that_is_not_itself(tmp_path, new_store):
     liar = Provider()
     with oauth_server(tmp_path / "data", new_store(), *options(liar)) as server:

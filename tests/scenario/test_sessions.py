@@ -161,6 +161,16 @@ def test_a_uia_session_is_for_one_body(alice):
     assert status == 401 and again["session"] != ask["session"], "a session holds once"
 
 
+def test_a_uia_session_is_for_one_path(alice):
+    """One for a device let another be deleted, since only the body was looked at."""
+    a, b = alice.login(), alice.login()
+    ask = alice.ask("DELETE", f"/devices/{a.device}", {})[1]
+    auth = {"type": "m.login.password", "session": ask["session"], "password": alice.password,
+            "identifier": {"type": "m.id.user", "user": alice.name}}
+    assert alice.ask("DELETE", f"/devices/{b.device}", {"auth": auth})[0] == 403
+    assert alice.ask("DELETE", f"/devices/{a.device}", {"auth": auth}) == (200, {})
+
+
 @pytest.mark.parametrize("change, status, code", [
     ({"type": "m.login.dummy"}, 401, "M_UNRECOGNIZED"), ({"password": None}, 400, "M_MISSING_PARAM"),
     ({"password": "wrong"}, 401, "M_FORBIDDEN"), ({"identifier": {"type": "m.id.user", "user": "someone-else"}}, 403, "M_FORBIDDEN")])

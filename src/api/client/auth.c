@@ -54,9 +54,11 @@ login_get(struct req *rq)
 	struct jsonw *w = res_open(rq, 200);
 
 	jsonw_arr(w, "flows");
-	jsonw_obj(w, NULL);
-	jsonw_cstr(w, "type", "m.login.password");
-	jsonw_obj_end(w);
+	if (conf_get()->password_enabled) {
+		jsonw_obj(w, NULL);
+		jsonw_cstr(w, "type", "m.login.password");
+		jsonw_obj_end(w);
+	}
 	jsonw_obj(w, NULL);
 	jsonw_cstr(w, "type", "m.login.token");
 	jsonw_bool(w, "get_login_token", true);
@@ -141,7 +143,8 @@ login_post(struct req *rq)
 		return false;
 	if (str_eq(type, S("m.login.token")))
 		return login_by_token(rq);
-	if (!str_eq(type, S("m.login.password"))) {
+	if (!str_eq(type, S("m.login.password")) ||
+	    !conf_get()->password_enabled) {
 		fail(&c->err, M_UNRECOGNIZED, "Sign-in of this type is not "
 		    "offered");
 		c->err.status = 400;
@@ -249,6 +252,8 @@ register_flows(struct str flow[2])
 {
 	size_t n = 0;
 
+	if (!conf_get()->password_enabled)
+		return 0;
 	if (conf_get()->registration_open)
 		flow[n++] = S("m.login.dummy");
 	else if (conf_get()->registration_tokens)

@@ -103,7 +103,7 @@ capabilities_get(struct req *rq)
 	const struct room_version *v;
 
 	jsonw_obj(w, "capabilities");
-	flag(w, "m.change_password", true);
+	flag(w, "m.change_password", conf_get()->password_enabled);
 	flag(w, "m.set_displayname", true);
 	flag(w, "m.set_avatar_url", true);
 	flag(w, "m.3pid_changes", false);

@@ -160,9 +160,10 @@ account_page(struct req *rq, const struct visitor *v, bool saved)
 	if (!profile_part(&p) || !sessions_part(&p))
 		return false;
 	page_html(&p, "<h2>");
-	page_text(&p, T_PASSWORD);
+	page_text(&p, T_SECURITY);
 	page_html(&p, "</h2>\n");
-	page_link(&p, S(PAGE_ROOT "/password"), T_PASSWORD_CHANGE);
+	if (conf_get()->password_enabled)
+		page_link(&p, S(PAGE_ROOT "/password"), T_PASSWORD_CHANGE);
 	page_link(&p, S(PAGE_ROOT "/factors"), T_SECOND);
 	page_link(&p, S(PAGE_ROOT "/reset"), T_RESET);
 	page_link(&p, S(PAGE_ROOT "/deactivate"), T_DEACTIVATE);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* The files that pages need, compiled in: style.css, passkey.js. */
+/* The files that pages need, compiled in: style.css, passkey.js, done.js. */
 #ifndef API_OAUTH_ASSET_H
 #define API_OAUTH_ASSET_H
 

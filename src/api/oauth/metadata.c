@@ -145,3 +145,11 @@ oauth_script_get(struct req *rq)
 	return send_asset(rq, "passkey.js",
 	    S("text/javascript; charset=utf-8"));
 }
+
+/* GET /_beffroi/oauth/done.js */
+bool
+oauth_done_script_get(struct req *rq)
+{
+	return send_asset(rq, "done.js",
+	    S("text/javascript; charset=utf-8"));
+}

@@ -261,8 +261,7 @@ void
 page_error(struct req *rq)
 {
 	struct err e = rq->ctx.err;
-	struct visitor v = { .lang = lang_pick(http_header_get(rq->v,
-	    "Accept-Language")) };
+	struct visitor v = { .lang = visitor_lang(rq) };
 	struct page p;
 
 	/* Without an address there are no pages: say it as to a program. */

@@ -36,6 +36,8 @@ struct visitor {
 	bool partial;
 	struct browser browser;		/* of either of these */
 };
+/* The language that the visitor chose, or the browser asks for. */
+enum lang visitor_lang(struct req *rq);
 /* Who comes. Also sets the actor when somebody is signed in. */
 bool visitor_open(struct req *rq, struct visitor *v) MUST_CHECK;
 /* The visitor has become somebody (or nobody): the new cookie goes out with the reply. */

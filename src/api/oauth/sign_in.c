@@ -18,8 +18,9 @@
 static bool
 may_register(void)
 {
-	return conf_get()->registration_open ||
-	    conf_get()->registration_tokens;
+	return conf_get()->password_enabled &&
+	    (conf_get()->registration_open ||
+	    conf_get()->registration_tokens);
 }
 
 static struct str
@@ -72,7 +73,7 @@ password_page(struct req *rq, const struct visitor *v, struct str next,
 		page_html(&p, "</strong></p>\n");
 	}
 	/* Who comes from another service has no password to show. */
-	if (account.password.n > 0) {
+	if (account.password.n > 0 && conf_get()->password_enabled) {
 		page_form(&p, confirm ? S(PAGE_ROOT "/confirm")
 		    : S(PAGE_ROOT "/sign-in"), next);
 		if (!confirm)
@@ -165,6 +166,9 @@ sign_in_post(struct req *rq)
 
 	if (!visitor_open(rq, &v) || !form_open(rq, &v, &f))
 		return false;
+	if (!conf_get()->password_enabled)
+		return fail(&c->err, M_FORBIDDEN,
+		    "Accounts are not opened by passwords here");
 	v.signed_in = false;		/* whoever was here signs in anew */
 	name = str_sub(form_get(&f, "username"), 0, NAME_MAX_BYTES);
 	next = page_next(rq, form_get(&f, "next"));
@@ -207,6 +211,9 @@ confirm_post(struct req *rq)
 	if (!visitor_need(rq, &v, &replied))
 		return replied;
 	next = page_next(rq, form_get(&f, "next"));
+	if (!conf_get()->password_enabled)
+		return fail(&c->err, M_FORBIDDEN,
+		    "Accounts are not opened by passwords here");
 	if (!rate_take_account(v.browser.user, &c->err) ||
 	    !account_login(c, v.browser.user, secret_dup(c->a, form_get(&f,
 	    "password")), &account))
@@ -291,7 +298,8 @@ sign_up(struct req *rq, const struct form *f, struct str *user)
 		return T_PASSWORDS_DIFFER;
 	if (password.n == 0)
 		return T_PASSWORD_WEAK;
-	if (!account_id(c, form_get(f, "username"), &n.user) ||
+	if (!account_id(c, str_lower(c->a, str_trim(form_get(f,
+	    "username"))), &n.user) ||
 	    !account_available(c, n.user))
 		return text_of_error(&c->err);
 	if (!conf_get()->registration_open) {

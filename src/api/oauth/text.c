@@ -225,6 +225,14 @@ static const char *const texts[T_N][LANG_N] = {
 	    "administrator.",
 	    "Aucun compte d’ici ne correspond à cette connexion. "
 	    "Contactez un administrateur." },
+	[T_SECURITY] = { "Security", "Sécurité" },
+	[T_UIA_TITLE] = { "Allow a change?", "Autoriser un changement ?" },
+	[T_UIA_INTRO] = { "An application asks to do this to your account:",
+	    "Une application demande à faire ceci sur votre compte :" },
+	[T_UIA_LOGIN] = { "Sign another device in",
+	    "Connecter un autre appareil" },
+	[T_UIA_OTHER] = { "Change something that matters",
+	    "Modifier un réglage important" },
 	[T_LANGUAGE] = { "Language", "Langue" },
 	[T_SKIP_TO_MAIN] = { "Skip to the content", "Aller au contenu" },
 };

@@ -78,20 +78,25 @@ cookie_ok(struct str s)
 	return s.n == COOKIE_LETTERS;
 }
 
+enum lang
+visitor_lang(struct req *rq)
+{
+	enum lang lang;
+
+	return lang_find(cookie_get(rq, "beffroi_lang"), &lang) ? lang
+	    : lang_pick(http_header_get(rq->v, "Accept-Language"));
+}
+
 bool
 visitor_open(struct req *rq, struct visitor *v)
 {
 	struct ctx *c = &rq->ctx;
-	struct str lang;
 	bool found;
 
 	*v = (struct visitor){ .lang = LANG_EN };
 	if (!site_open(rq, &v->site))
 		return false;
-	lang = cookie_get(rq, "beffroi_lang");
-	if (!lang_find(lang, &v->lang))
-		v->lang = lang_pick(http_header_get(rq->v,
-		    "Accept-Language"));
+	v->lang = visitor_lang(rq);
 	v->cookie = cookie_get(rq, cookie_name(&v->site));
 	if (!cookie_ok(v->cookie)) {
 		v->cookie = random_text(c->a, COOKIE_LETTERS);
@@ -206,7 +211,6 @@ common_headers(struct req *rq, const struct visitor *v)
 	res_header(rq, "Referrer-Policy", S("same-origin"));
 	res_header(rq, "X-Content-Type-Options", S("nosniff"));
 	res_header(rq, "X-Frame-Options", S("DENY"));
-	res_header(rq, "Cross-Origin-Opener-Policy", S("same-origin"));
 	res_header(rq, "Vary", S("Accept-Language, Cookie"));
 	if (v->site.secure)
 		res_header(rq, "Strict-Transport-Security",
