@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/enc.h"
+#include "base/file.h"
 #include "crypto/digest.h"
 #include "room/ids.h"
 
@@ -88,19 +89,6 @@ content_path(struct ctx *c, struct str sha256, bool make)
 	    STR_ARG(hex));
 }
 
-static bool
-sync_folder(struct ctx *c, struct str path)
-{
-	ptrdiff_t slash = str_rfind(path, '/');
-	int fd = open(str_cz(c->a, str_sub(path, 0, (size_t)slash)),
-	    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool ok = fd >= 0 && fsync(fd) == 0;
-
-	if (fd >= 0)
-		close(fd);
-	return ok || io_failed(c, "a media folder");
-}
-
 /* Gives the unnamed file its name; one of that name has the same content. */
 static bool
 name_file(struct ctx *c, int fd, struct str sha256)
@@ -114,7 +102,7 @@ name_file(struct ctx *c, int fd, struct str sha256)
 	if (linkat(AT_FDCWD, self, AT_FDCWD, str_cz(c->a, path),
 	    AT_SYMLINK_FOLLOW) != 0 && errno != EEXIST)
 		return io_failed(c, "an upload");
-	return sync_folder(c, path);
+	return file_sync_parent(path) || io_failed(c, "a media folder");
 }
 
 static bool

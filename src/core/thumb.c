@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/enc.h"
+#include "base/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -163,12 +164,7 @@ keep(struct ctx *c, struct str path, struct str bytes)
 	int fd = open(p, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	bool ok = fd >= 0;
 
-	while (ok && bytes.n > 0) {
-		ssize_t n = write(fd, bytes.p, bytes.n);
-
-		ok = n > 0;
-		bytes = str_from(bytes, n > 0 ? (size_t)n : 0);
-	}
+	ok = ok && file_write_all(fd, bytes);
 	if (fd >= 0)
 		close(fd);
 	ok = ok && rename(p, str_cz(c->a, path)) == 0;

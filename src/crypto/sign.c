@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/enc.h"
+#include "base/file.h"
 #include "base/secret.h"
 #include "crypto/digest.h"
 
@@ -76,21 +77,6 @@ sign_key_read(struct arena *a, const char *path, struct sign_key *k,
 	    "a line \"ed25519 VERSION SEED\"", path);
 }
 
-static bool
-write_all(int fd, struct str s)
-{
-	while (s.n > 0) {
-		ssize_t n = write(fd, s.p, s.n);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		s = str_from(s, (size_t)n);
-	}
-	return true;
-}
-
 /* A new file that only its owner can read, written in full and on disk. */
 static bool
 write_file(const char *path, struct str text)
@@ -103,24 +89,8 @@ write_file(const char *path, struct str text)
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return false;
-	ok = write_all(fd, text) && fsync(fd) == 0;
+	ok = file_write_all(fd, text) && fsync(fd) == 0;
 	return close(fd) == 0 && ok;
-}
-
-/* The name of the file is on disk only when its folder is. */
-static bool
-sync_folder(struct arena *a, const char *path)
-{
-	struct str name = str_c(path);
-	ptrdiff_t at = str_rfind(name, '/');
-	const char *folder = at < 0 ? "." : str_cz(a, str_sub(name, 0,
-	    (size_t)at + 1));
-	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool ok = fd >= 0 && fsync(fd) == 0;
-
-	if (fd >= 0)
-		close(fd);
-	return ok;
 }
 
 /* Puts text at path, whole or not at all. */
@@ -131,7 +101,7 @@ replace_file(struct arena *a, const char *path, struct str text)
 	int why;
 
 	if (write_file(part, text) && rename(part, path) == 0)
-		return sync_folder(a, path);
+		return file_sync_parent(str_c(path));
 	why = errno;
 	(void)unlink(part);
 	errno = why;

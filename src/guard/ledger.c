@@ -11,6 +11,7 @@
  */
 #include "guard/ledger.h"
 
+#include "base/file.h"
 #include "base/heap.h"
 #include "base/jsonw.h"
 #include "base/log.h"
@@ -130,19 +131,6 @@ ledger_commit(const struct actor *who, const char *operation, int64_t now_ms,
 	return ok;
 }
 
-/* A new file is there after a crash only when its folder is on disk. */
-static bool
-sync_folder(void)
-{
-	int fd = open(str_cz(led.a, led.dir), O_RDONLY | O_DIRECTORY |
-	    O_CLOEXEC);
-	bool ok = fd >= 0 && fsync(fd) == 0;
-
-	if (fd >= 0)
-		close(fd);
-	return ok;
-}
-
 static bool
 open_file(int64_t number)
 {
@@ -154,22 +142,7 @@ open_file(int64_t number)
 	led.fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	led.number = number;
 	led.bytes = led.fd >= 0 && fstat(led.fd, &st) == 0 ? st.st_size : 0;
-	return led.fd >= 0 && (!led.sync || sync_folder());
-}
-
-static bool
-write_all(struct str s)
-{
-	while (s.n > 0) {
-		ssize_t n = write(led.fd, s.p, s.n);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		s = str_from(s, (size_t)n);
-	}
-	return true;
+	return led.fd >= 0 && (!led.sync || file_sync_parent(str_c(path)));
 }
 
 /* Adds the chain to each line and gathers them. */
@@ -212,7 +185,7 @@ write_batch(struct entry *list)
 	buf_reset(&led.batch);
 	chain(list);
 	if (led.fd < 0 || led.batch.over ||
-	    !write_all(buf_view(&led.batch)) ||
+	    !file_write_all(led.fd, buf_view(&led.batch)) ||
 	    (led.sync && fdatasync(led.fd) != 0)) {
 		take_back(prev);
 		return false;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* A request to the daemon over its socket, whose file rights are the authentication. */
 #include "main/cli.h"
+#include "base/file.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -33,12 +34,8 @@ exchange(int fd, struct str request, struct buf *answer)
 	char piece[16384];
 	ssize_t n;
 
-	while (request.n > 0) {
-		n = write(fd, request.p, request.n);
-		if (n <= 0)
-			return false;
-		request = str_from(request, (size_t)n);
-	}
+	if (!file_write_all(fd, request))
+		return false;
 	while ((n = read(fd, piece, sizeof(piece))) > 0)
 		buf_add(answer, piece, (size_t)n);
 	return n == 0 && !answer->over;

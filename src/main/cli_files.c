@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* What works on files: restoring a backup, verifying the record. */
+#include "base/file.h"
 #include "base/log.h"
 #include "crypto/digest.h"
 #include "guard/ledger.h"
@@ -7,11 +8,7 @@
 #include "store/q_restore.h"
 
 #include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 int
@@ -68,69 +65,6 @@ cli_backup(struct cli *c)
 }
 
 static bool
-copy_file(struct arena *a, struct str from, struct str to, struct err *e)
-{
-	char *piece = arena_alloc_raw(a, 65536);
-	int in = open(str_cz(a, from), O_RDONLY | O_CLOEXEC);
-	int out = in < 0 ? -1 : open(str_cz(a, to), O_WRONLY | O_CREAT |
-	    O_EXCL | O_CLOEXEC, 0600);
-	ssize_t n = -1;
-
-	while (out >= 0 && (n = read(in, piece, 65536)) > 0)
-		if (write(out, piece, (size_t)n) != n) {
-			n = -1;
-			break;
-		}
-	if (out >= 0 && (fsync(out) != 0 || close(out) != 0))
-		n = -1;
-	if (in >= 0)
-		close(in);
-	return n == 0 || fail(e, M_UNKNOWN, "Cannot copy " STR_FMT " to "
-	    STR_FMT ": %s", STR_ARG(from), STR_ARG(to), strerror(errno));
-}
-
-static bool copy_dir(struct arena *a, struct str from, struct str to,
-    struct err *e);
-
-static bool
-copy_entry(struct arena *a, struct str from, struct str to, struct err *e)
-{
-	struct stat st;
-
-	if (lstat(str_cz(a, from), &st) != 0)
-		return fail(e, M_UNKNOWN, "Cannot read " STR_FMT,
-		    STR_ARG(from));
-	if (S_ISDIR(st.st_mode))
-		return copy_dir(a, from, to, e);
-	return !S_ISREG(st.st_mode) || copy_file(a, from, to, e);
-}
-
-static bool
-copy_dir(struct arena *a, struct str from, struct str to, struct err *e)
-{
-	DIR *d = opendir(str_cz(a, from));
-	struct dirent *x;
-	bool ok = true;
-
-	if (d == NULL)
-		return fail(e, M_NOT_FOUND, "Cannot read the folder " STR_FMT,
-		    STR_ARG(from));
-	mkdir(str_cz(a, to), 0700);
-	while (ok && (x = readdir(d)) != NULL) {
-		struct arena_mark m = arena_mark(a);
-
-		if (strcmp(x->d_name, ".") != 0 &&
-		    strcmp(x->d_name, "..") != 0)
-			ok = copy_entry(a, str_fmt(a, STR_FMT "/%s",
-			    STR_ARG(from), x->d_name), str_fmt(a, STR_FMT
-			    "/%s", STR_ARG(to), x->d_name), e);
-		arena_release(a, m);
-	}
-	closedir(d);
-	return ok;
-}
-
-static bool
 is_used(const char *data)
 {
 	DIR *d = opendir(data);
@@ -163,7 +97,7 @@ cli_restore(struct cli *c)
 	}
 	crypto_start();
 	log_setup(LOG_WARN, false);
-	if (!copy_dir(c->a, c->arg[1], str_c(c->data), &e) ||
+	if (!file_copy(c->a, c->arg[1], str_c(c->data), FILE_COPY, &e) ||
 	    !store_open("", c->data, true, 1, &s, &e))
 		return cli_failed(&e);
 	ok = restore_forget_keys(s, &e);

@@ -5,6 +5,7 @@
  * grows. It gets its name when it is whole.
  */
 #include "store/db_sqlite.h"
+#include "base/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,29 +23,6 @@ file_fail(const char *path, struct err *e)
 	fail(e, M_UNAVAILABLE, "The copy can't be written to %s: %s", path,
 	    strerror(why));
 	return err_cause(e, "%s: %s", path, strerror(why));
-}
-
-/* Brings the name itself to the disk. */
-static bool
-sync_folder(const char *path, struct err *e)
-{
-	struct str s = str_c(path);
-	ptrdiff_t slash = str_rfind(s, '/');
-	struct buf b;
-	bool ok;
-	int fd;
-
-	buf_init(&b, NULL, s.n + 2);
-	buf_str(&b, slash >= 0 ? str_sub(s, 0, (size_t)slash + 1) : S("."));
-	buf_char(&b, '\0');
-	fd = open(b.p, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	ok = fd >= 0 && fsync(fd) == 0;
-	if (!ok)
-		file_fail(path, e);
-	if (fd >= 0)
-		close(fd);
-	buf_free(&b);
-	return ok;
 }
 
 static bool
@@ -103,7 +81,7 @@ sq_backup(struct store *s, const char *path, struct err *e)
 	ok = make_file(part.p, e);
 	if (ok) {
 		ok = copy(s->impl, part.p, e) && (rename(part.p, path) == 0 ||
-		    file_fail(path, e)) && sync_folder(path, e);
+		    file_fail(path, e)) && (file_sync_parent(str_c(path)) || file_fail(path, e));
 		if (!ok)
 			unlink(part.p);
 	}
