@@ -297,15 +297,15 @@ run_due(struct ctx *c, struct str key, int64_t *again_ms)
 	int64_t next = INT64_MAX, waiting = 0;
 	struct delayed_row *row;
 	size_t n;
+	bool ok = true;
 
 	(void)key;
 	*again_ms = c->now_ms + RETRY_MS;
 	if (!delayed_due(c->db, c->a, c->now_ms, BATCH, &row, &n, &c->err))
 		return false;
 	for (size_t i = 0; i < n && !jobs_stopping(); i++)
-		if (!send_if_due(c, row[i].delay_id))
-			return false;
-	if (!delayed_next(c->db, &next, &waiting, &c->err))
+		ok = send_if_due(c, row[i].delay_id) && ok;
+	if (!ok || !delayed_next(c->db, &next, &waiting, &c->err))
 		return false;
 	__atomic_store_n(&states, waiting, __ATOMIC_RELAXED);
 	*again_ms = next < c->now_ms + LOOK_AGAIN_MS ? next

@@ -15,6 +15,7 @@
 
 #define ROOMS_MAX 300			/* named in an expression; with more, none is */
 #define BEFORE_MAX 20			/* rooms that a room replaces, one after the other */
+#define NAMED_MAX 1000			/* rooms asked for, with those that they replace */
 #define HIGHLIGHTS_MAX 100
 #define TEXT_WORDS_MAX 2000
 #define CATCH_UP 20			/* batches before a search */
@@ -81,7 +82,7 @@ add_room(struct ctx *c, struct str id, int64_t *nid, size_t *n)
 {
 	struct room *r;
 
-	for (int i = 0; i < BEFORE_MAX && id.n > 0; i++) {
+	for (int i = 0; i < BEFORE_MAX && id.n > 0 && *n < NAMED_MAX; i++) {
 		if (!room_open(c, id, &r)) {
 			if (c->err.code != M_NOT_FOUND)
 				return false;
@@ -107,7 +108,7 @@ choose_rooms(struct looking *l, int64_t **out, size_t *n, bool *all)
 	*n = 0;
 	*all = false;
 	if (rooms->given) {
-		*out = arena_array(c->a, int64_t, rooms->n * BEFORE_MAX);
+		*out = arena_array(c->a, int64_t, NAMED_MAX);
 		for (size_t i = 0; i < rooms->n; i++)
 			if (!add_room(c, rooms->at[i], *out, n))
 				return false;

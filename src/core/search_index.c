@@ -67,16 +67,23 @@ search_text_of(struct ctx *c, struct str type, const struct json *content,
 	return str_cat(c->a, str_cat(c->a, topic, S("\n")), more);
 }
 
+/* Is it a room whose messages are searched: there, and not encrypted? */
 static bool
-is_encrypted(struct ctx *c, int64_t room, bool *out)
+is_open(struct ctx *c, int64_t room, bool *out)
 {
 	const struct sev *ev;
 	struct room *r;
 
-	if (!room_open_nid(c, room, &r) ||
-	    !room_state(c, r, S("m.room.encryption"), S(""), &ev))
+	*out = false;
+	if (!room_open_nid(c, room, &r)) {
+		if (c->err.code != M_NOT_FOUND)
+			return false;
+		err_clear(&c->err);
+		return true;
+	}
+	if (!room_state(c, r, S("m.room.encryption"), S(""), &ev))
 		return false;
-	*out = ev != NULL;
+	*out = ev == NULL;
 	return true;
 }
 
@@ -111,12 +118,13 @@ read_docs(struct ctx *c, const struct search_event *ev, size_t n,
 		enum search_key key;
 		struct json json;
 		struct str text;
-		bool closed;
+		struct err damaged;
+		bool open;
 
-		if (!is_encrypted(c, ev[i].room, &closed) ||
-		    !json_parse(c->a, ev[i].json, JSON_ANY, &json, &c->err))
+		if (!is_open(c, ev[i].room, &open))
 			return false;
-		if (closed)
+		if (!open || !json_parse(c->a, ev[i].json, JSON_ANY, &json,
+		    &damaged))
 			continue;
 		text = search_text_of(c, ev[i].type, json_get_obj(&json,
 		    S("content")), &key);

@@ -2,8 +2,9 @@
 /*
  * Room upgrades. The new room is first made without power levels and join
  * rules: nobody but its creator can act in it or come in, and its creator may
- * set whatever there was. Those two come last and open it. What users keep for
- * themselves about the room is carry_over.c's.
+ * set whatever there was, even what the levels leave to others. Those two come
+ * last, together, and open it. What users keep for themselves about the room
+ * is carry_over.c's.
  */
 #include "core/upgrade.h"
 
@@ -25,7 +26,6 @@ static const struct str moved[] = {
 	S_INIT("m.room.name"), S_INIT("m.room.avatar"),
 	S_INIT("m.room.topic"), S_INIT("m.room.guest_access"),
 	S_INIT("m.room.history_visibility"), S_INIT("m.room.canonical_alias"),
-	S_INIT("m.room.related_groups"), S_INIT("m.room.policy"),
 };
 
 static void
@@ -123,9 +123,25 @@ greatest(const struct json *obj, int64_t so_far)
 	return so_far;
 }
 
+/* Who had more than any level in the old room gets the greatest in the new one. */
+static void
+raise_creators(struct moving *m, const struct json *levels, struct json *users)
+{
+	const struct event *create = room_create_event(m->old);
+	const struct json *more = json_get_arr(create->content,
+	    S("additional_creators"));
+	struct json top = json_of_int(greatest(json_get_obj(levels,
+	    S("events")), greatest(levels, 100)));
+
+	json_set(m->c->a, users, create->sender, top);
+	for (uint32_t i = 0; more != NULL && i < more->n; i++)
+		if (more->at[i].type == JSON_STR)
+			json_set(m->c->a, users, more->at[i].s, top);
+}
+
 /* Creators of the new room lose their entries; those of the old one get one if they need it. */
 static void
-set_users(struct moving *m, const struct power *p, struct json *levels)
+set_users(struct moving *m, struct json *levels)
 {
 	const struct json *old = json_get_obj(levels, S("users"));
 	struct json users = old != NULL ? json_copy(m->c->a, old)
@@ -135,11 +151,8 @@ set_users(struct moving *m, const struct power *p, struct json *levels)
 		json_del(&users, m->c->who.user);
 		for (size_t i = 0; i < m->ask->ncreators; i++)
 			json_del(&users, m->ask->creators[i]);
-	} else if (power_of(p, m->c->who.user) == POWER_INFINITE) {
-		int64_t top = greatest(json_get_obj(levels, S("events")),
-		    greatest(levels, 100));
-
-		json_set(m->c->a, &users, m->c->who.user, json_of_int(top));
+	} else if (room_ver(m->old)->creators_have_infinite_power) {
+		raise_creators(m, levels, &users);
 	}
 	json_set(m->c->a, levels, S("users"), users);
 }
@@ -151,10 +164,8 @@ copy_power(struct moving *m, struct json *out)
 	    S_INIT("notifications"), S_INIT("users") };
 	const struct json *old;
 	const struct sev *ev;
-	struct power p;
 
-	if (!room_state(m->c, m->old, S("m.room.power_levels"), S(""), &ev) ||
-	    !room_power(m->c, m->old, &p))
+	if (!room_state(m->c, m->old, S("m.room.power_levels"), S(""), &ev))
 		return false;
 	*out = json_new_obj();
 	if (ev != NULL)
@@ -170,7 +181,7 @@ copy_power(struct moving *m, struct json *out)
 		json_set(m->c->a, &users, m->c->who.user, json_of_int(100));
 		json_set(m->c->a, out, S("users"), users);
 	}
-	set_users(m, &p, out);
+	set_users(m, out);
 	return true;
 }
 
@@ -231,15 +242,13 @@ make_room(struct moving *m)
 	if (!collect_state(m) || !collect_bans(m) || !copy_power(m, &power) ||
 	    !room_state(m->c, m->old, S("m.room.join_rules"), S(""), &rules))
 		return false;
-	put_entry(m, S("m.room.power_levels"), S(""), power);
-	if (!room_create(m->c, &cr, &m->new))
+	if (!room_create(m->c, &cr, &m->new) || !send_list(m, &m->state))
 		return false;
-	if (!send_list(m, &m->state))
-		return false;
-	if (rules == NULL)
-		return true;
 	m->state = json_new_arr();
-	put_entry(m, S("m.room.join_rules"), S(""), *rules->ev.content);
+	if (rules != NULL)
+		put_entry(m, S("m.room.join_rules"), S(""),
+		    *rules->ev.content);
+	put_entry(m, S("m.room.power_levels"), S(""), power);
 	return send_list(m, &m->state);
 }
 

@@ -65,6 +65,26 @@ def test_only_who_may_send_a_tombstone_may_upgrade_and_versions_are_checked(serv
     assert ("m.room.tombstone", "") not in state_of(alice, room)
 
 
+@pytest.mark.parametrize("new", ["11", "12"])
+def test_a_moderator_who_may_not_set_all_there_is_upgrades_all_the_same(alice, bob, new):
+    room = alice.create(preset="public_chat", room_version="11", name="Salle")
+    bob.join(room)
+    levels = alice.ok("GET", f"/rooms/{quote(room)}/state/m.room.power_levels/")
+    levels["users"][bob.id] = 50
+    levels["events"].update({"m.room.tombstone": 50, "m.room.join_rules": 100})
+    alice.state(room, "m.room.power_levels", levels)
+    now = state_of(bob, upgrade(bob, room, new))
+    assert now["m.room.join_rules", ""] == {"join_rule": "public"} and now["m.room.name", ""] == {"name": "Salle"}
+    users = {alice.id: 100} if new == "12" else {alice.id: 100, bob.id: 50}
+    assert now["m.room.power_levels", ""]["users"] == users
+
+
+def test_creators_keep_the_most_power_where_there_is_no_more_than_levels(alice, bob):
+    room = alice.create(preset="public_chat", room_version="12", creation_content={"additional_creators": [bob.id]})
+    bob.join(room)
+    assert state_of(bob, upgrade(bob, room, "11"))["m.room.power_levels", ""]["users"] == {alice.id: 150, bob.id: 150}
+
+
 def test_additional_creators_are_named_anew_and_have_no_levels(server, alice, bob):
     charlie = server.user()
     room = alice.create(preset="public_chat", room_version="11")

@@ -287,7 +287,7 @@ find_rule(struct req *rq, struct rule_at *at)
 	bool has;
 
 	if (!push_kind_of(req_path(rq, "kind"), &at->kind))
-		return fail(&rq->ctx.err, M_INVALID_PARAM,
+		return fail(&rq->ctx.err, M_NOT_FOUND,
 		    "There is no such kind of push rule");
 	at->id = req_path(rq, "ruleId");
 	if (!userdata_rules(&rq->ctx, rq->ctx.who.user, &at->stored, &has,
