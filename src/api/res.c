@@ -19,11 +19,17 @@ begin(struct req *rq, int status, struct str type)
 }
 
 struct jsonw *
-res_open(struct req *rq, int status)
+res_open_value(struct req *rq, int status)
 {
 	begin(rq, status, S("application/json"));
 	jsonw_init(&rq->w, &rq->res.body);
-	jsonw_obj(&rq->w, NULL);
+	return &rq->w;
+}
+
+struct jsonw *
+res_open(struct req *rq, int status)
+{
+	jsonw_obj(res_open_value(rq, status), NULL);
 	return &rq->w;
 }
 
@@ -31,6 +37,12 @@ bool
 res_close(struct req *rq)
 {
 	jsonw_obj_end(&rq->w);
+	return res_close_value(rq);
+}
+
+bool
+res_close_value(struct req *rq)
+{
 	if (rq->res.body.over)
 		return fail(&rq->ctx.err, M_UNAVAILABLE,
 		    "The answer is too large; ask for less");
@@ -50,9 +62,7 @@ res_json(struct req *rq, int status, const struct json *v)
 {
 	begin(rq, status, S("application/json"));
 	json_write(&rq->res.body, v);
-	rq->replied = true;
-	return !rq->res.body.over || fail(&rq->ctx.err, M_UNAVAILABLE,
-	    "The answer is too large; ask for less");
+	return res_close_value(rq);
 }
 
 void

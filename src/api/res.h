@@ -15,6 +15,9 @@
 struct jsonw *res_open(struct req *rq, int status);
 /* Ends it. M_UNAVAILABLE if it grew past the limit. Returns true otherwise. */
 bool res_close(struct req *rq) MUST_CHECK;
+/* The same for a reply that is no object, or one that is written whole. */
+struct jsonw *res_open_value(struct req *rq, int status);
+bool res_close_value(struct req *rq) MUST_CHECK;
 bool res_empty(struct req *rq) MUST_CHECK;		/* 200 {} */
 bool res_json(struct req *rq, int status, const struct json *v) MUST_CHECK;
 void res_header(struct req *rq, const char *name, struct str value);

@@ -28,22 +28,6 @@ write_whole(struct jsonw *w, const char *key, struct room *r,
 	buf_c(w->b, "}}");
 }
 
-/* Keeps of the events those that the reader may see. */
-static bool
-keep_seen(struct ctx *c, struct room *r, const struct sev **ev, size_t *n)
-{
-	bool *keep = arena_array(c->a, bool, *n);
-	size_t kept = 0;
-
-	if (!room_visible(c, r, c->who.user, ev, *n, keep))
-		return false;
-	for (size_t i = 0; i < *n; i++)
-		if (keep[i])
-			ev[kept++] = ev[i];
-	*n = kept;
-	return true;
-}
-
 /* The newest edit by the event's own sender, of the same type, that the reader may see. */
 static bool
 find_edit(struct ctx *c, struct room *r, const struct sev *ev,
@@ -60,7 +44,7 @@ find_edit(struct ctx *c, struct room *r, const struct sev *ev,
 		return true;
 	if (!relation_edits(c->db, &of, nids, &n, &c->err) ||
 	    !events_by_nid(c, nids, n, &edit, &n) ||
-	    !keep_seen(c, r, edit, &n))
+	    !room_keep_visible(c, r, c->who.user, edit, &n))
 		return false;
 	if (n > 0)
 		*out = edit[0];
@@ -83,7 +67,7 @@ related(struct ctx *c, struct room *r, const struct sev *ev,
 	nids = arena_array(c->a, int64_t, *n);
 	for (size_t i = 0; i < *n; i++)
 		nids[i] = rel[i].event;
-	return events_by_nid(c, nids, *n, out, n) && keep_seen(c, r, *out, n);
+	return events_by_nid(c, nids, *n, out, n) && room_keep_visible(c, r, c->who.user, *out, n);
 }
 
 static bool bundle(struct ctx *c, struct room *r, const struct sev *ev,

@@ -44,13 +44,12 @@ static bool
 keep_visible(struct ctx *c, struct room *r, const struct event_filter *f,
     const struct sev **ev, size_t *n)
 {
-	bool *keep = arena_array(c->a, bool, *n);
 	size_t kept = 0;
 
-	if (!room_visible(c, r, c->who.user, ev, *n, keep))
+	if (!room_keep_visible(c, r, c->who.user, ev, n))
 		return false;
 	for (size_t i = 0; i < *n; i++)
-		if (keep[i] && filter_event(f, &ev[i]->ev))
+		if (filter_event(f, &ev[i]->ev))
 			ev[kept++] = ev[i];
 	*n = kept;
 	return true;
@@ -160,17 +159,33 @@ history_senders(struct ctx *c, struct room *r, const struct sev *const *ev,
 	return ok;
 }
 
+/* The event by which the actor, who may read the room, left it; NULL: they did not. */
+static bool
+left_by(struct ctx *c, struct room *r, const struct sev **left)
+{
+	const struct sev *joined;
+
+	*left = NULL;
+	return history_may_read(c, r) &&
+	    (room_membership(r, c->who.user) == MEMBER_JOIN ||
+	    room_departure(c, r, c->who.user, left, &joined));
+}
+
+static bool
+is_own_member(const struct ctx *c, struct str type, struct str key)
+{
+	return str_eq(type, S("m.room.member")) && str_eq(key, c->who.user);
+}
+
 bool
 history_state(struct ctx *c, struct room *r, const struct sev *const **out,
     size_t *n)
 {
-	const struct sev *left = NULL, *joined, **ev;
+	const struct sev *left, **ev;
 	int64_t *nids;
 	size_t count;
 
-	if (!history_may_read(c, r) ||
-	    (room_membership(r, c->who.user) != MEMBER_JOIN &&
-	    !room_departure(c, r, c->who.user, &left, &joined)))
+	if (!left_by(c, r, &left))
 		return false;
 	if (left == NULL)
 		return room_state_all(c, r, out, n);
@@ -178,11 +193,30 @@ history_state(struct ctx *c, struct room *r, const struct sev *const **out,
 	    !events_by_nid(c, nids, count, &ev, n))
 		return false;
 	for (size_t i = 0; i < *n; i++)
-		if (str_eq(ev[i]->ev.type, S("m.room.member")) &&
-		    str_eq(ev[i]->ev.state_key, c->who.user))
+		if (is_own_member(c, ev[i]->ev.type, ev[i]->ev.state_key))
 			ev[i] = left;
 	*out = ev;
 	return true;
+}
+
+bool
+history_state_one(struct ctx *c, struct room *r, struct str type,
+    struct str key, const struct sev **out)
+{
+	const struct sev *left;
+	int64_t nid;
+
+	*out = NULL;
+	if (!left_by(c, r, &left))
+		return false;
+	if (left == NULL)
+		return room_state(c, r, type, key, out);
+	if (is_own_member(c, type, key)) {
+		*out = left;
+		return true;
+	}
+	return state_get(c->db, &left->state, type, key, &nid, &c->err) &&
+	    (nid == 0 || event_by_nid(c, nid, out));
 }
 
 /* Is there an event at that place or before it, and may the actor see it? */

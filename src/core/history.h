@@ -37,6 +37,8 @@ bool history_senders(struct ctx *c, struct room *r, const struct sev *const *ev,
 
 /* The room's state as the actor may see it: now, or as it was when the actor left. */
 bool history_state(struct ctx *c, struct room *r, const struct sev *const **out, size_t *n) MUST_CHECK;
+/* One event of it; *out NULL: there is none. */
+bool history_state_one(struct ctx *c, struct room *r, struct str type, struct str key, const struct sev **out) MUST_CHECK;
 /* The same after the event with that seq, if the actor may see that event; else as history_state. */
 bool history_state_at(struct ctx *c, struct room *r, int64_t seq, const struct sev *const **out, size_t *n) MUST_CHECK;
 

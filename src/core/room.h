@@ -119,6 +119,8 @@ bool room_departure(struct ctx *c, struct room *r, struct str user, const struct
  * spec: client-server, "Room History Visibility".
  */
 bool room_visible(struct ctx *c, struct room *r, struct str user, const struct sev *const *ev, size_t n, bool *keep) MUST_CHECK;
+/* Keeps those of ev that the user may see, in place. */
+bool room_keep_visible(struct ctx *c, struct room *r, struct str user, const struct sev **ev, size_t *n) MUST_CHECK;
 /*
  * unsigned.membership: what the user was in the room at an event of it, their
  * own member event included; "leave" when they had never been there.

@@ -134,6 +134,22 @@ room_visible(struct ctx *c, struct room *r, struct str user,
 }
 
 bool
+room_keep_visible(struct ctx *c, struct room *r, struct str user,
+    const struct sev **ev, size_t *n)
+{
+	bool *keep = arena_array(c->a, bool, *n);
+	size_t kept = 0;
+
+	if (!room_visible(c, r, user, ev, *n, keep))
+		return false;
+	for (size_t i = 0; i < *n; i++)
+		if (keep[i])
+			ev[kept++] = ev[i];
+	*n = kept;
+	return true;
+}
+
+bool
 room_membership_at(struct ctx *c, struct room *r, struct str user,
     const struct sev *ev, struct str *out)
 {

@@ -54,7 +54,7 @@ sync_timeline(struct ctx *c, const struct sync_ask *ask, int64_t low, int64_t hi
 	while (at > low && out->nev < ask->limit && looked < LOOK_MAX) {
 		const struct sev **ev;
 		size_t n, want = ask->limit - out->nev;
-		bool *keep;
+		size_t got;
 
 		if (!room_range(c, out->r, low + 1, at, true, want, &ev, &n))
 			return false;
@@ -62,14 +62,14 @@ sync_timeline(struct ctx *c, const struct sync_ask *ask, int64_t low, int64_t hi
 			at = low;
 			break;
 		}
-		keep = arena_array(c->a, bool, n);
-		if (!room_visible(c, out->r, ask->user, ev, n, keep))
+		got = n;
+		at = ev[n - 1]->seq - 1;
+		if (!room_keep_visible(c, out->r, ask->user, ev, &n))
 			return false;
 		for (size_t i = 0; i < n; i++)
-			if (keep[i] && (all || filter_event(f, &ev[i]->ev)))
+			if (all || filter_event(f, &ev[i]->ev))
 				out->ev[out->nev++] = ev[i];
-		looked += n;
-		at = ev[n - 1]->seq - 1;
+		looked += got;
 	}
 	out->limited = at > low;
 	out->prev_seq = at > low ? at : low;

@@ -241,3 +241,13 @@ def test_a_forgotten_room_cannot_be_read(alice, bob):
     bob.ok("POST", f"/rooms/{quote(room)}/forget", {})
     for path in ("/messages?dir=b", "/messages", "/state", "/members"):
         assert bob.ask("GET", f"/rooms/{quote(room)}{path}")[:1] == (403,), path
+
+
+def test_context_with_lazy_members_keeps_the_other_state(alice, bob, server):
+    carol = server.user()
+    room = alice.create(preset="public_chat", name="named")
+    bob.join(room), carol.join(room)
+    at = bob.send(room, "here")
+    got = alice.ok("GET", f"/rooms/{quote(room)}/context/{quote(at)}?limit=0&filter=" + quote('{"lazy_load_members":true}'))
+    assert {e["state_key"] for e in got["state"] if e["type"] == "m.room.member"} == {bob.id}
+    assert "m.room.name" in {e["type"] for e in got["state"]}

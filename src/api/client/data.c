@@ -249,12 +249,10 @@ push_rules_get(struct req *rq)
 
 	if (!userdata_rules(&rq->ctx, rq->ctx.who.user, &stored, &has, &pos))
 		return false;
-	http_res_init(&rq->res, 200);
-	http_res_header(&rq->res, "Content-Type", S("application/json"));
+	res_open_value(rq, 200);
 	pushrules_write(&rq->res.body, rq->ctx.who.user, has ? &stored
 	    : NULL);
-	rq->replied = true;
-	return true;
+	return res_close_value(rq);
 }
 
 bool

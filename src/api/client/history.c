@@ -98,12 +98,9 @@ event_get(struct req *rq)
 	    !room_membership_at(&rq->ctx, r, rq->ctx.who.user, ev,
 	    &opt.membership))
 		return false;
-	http_res_init(&rq->res, 200);
-	http_res_header(&rq->res, "Content-Type", S("application/json"));
-	jsonw_init(&rq->w, &rq->res.body);
+	res_open_value(rq, 200);
 	res_event(rq, NULL, r, ev, &opt);
-	rq->replied = true;
-	return true;
+	return res_close_value(rq);
 }
 
 static bool
@@ -120,20 +117,51 @@ context_side(struct req *rq, struct room *r, int64_t from, bool back,
 	return history_page(&rq->ctx, r, &ask, out);
 }
 
+static bool
+has_said(struct str user, const struct history_page *page)
+{
+	for (size_t i = 0; i < page->n; i++)
+		if (str_eq(page->ev[i]->ev.sender, user))
+			return true;
+	return false;
+}
+
+/* The room's state; with lazy members, of them only those who wrote what is shown. */
+static bool
+write_state(struct req *rq, struct room *r, bool lazy, const struct sev *ev,
+    const struct history_page *before, const struct history_page *after)
+{
+	struct res_event_opt opt = { .room_id = true, .state = true };
+	const struct sev *const *state;
+	size_t n;
+
+	if (!history_state(&rq->ctx, r, &state, &n))
+		return false;
+	jsonw_arr(&rq->w, "state");
+	for (size_t i = 0; i < n; i++) {
+		struct str who = state[i]->ev.state_key;
+
+		if (!lazy || !str_eq(state[i]->ev.type, S("m.room.member")) ||
+		    str_eq(ev->ev.sender, who) || has_said(who, before) ||
+		    has_said(who, after))
+			res_event(rq, NULL, r, state[i], &opt);
+	}
+	jsonw_arr_end(&rq->w);
+	return true;
+}
+
 /* GET /rooms/{roomId}/context/{eventId}: limit (default 10), filter */
 bool
 context_get(struct req *rq)
 {
-	struct res_event_opt opt = { .room_id = true, .state = true };
+	struct res_event_opt opt = { .room_id = true };
 	struct history_page before, after;
-	const struct sev *const *state;
 	struct event_filter f;
 	const struct sev *ev;
 	struct jsonw *w;
 	struct room *r;
 	struct str id;
 	int64_t limit = 10;
-	size_t n;
 
 	if (!req_path_event(rq, "eventId", &id) ||
 	    !req_int(rq, "limit", 0, 100, &limit) ||
@@ -141,8 +169,7 @@ context_get(struct req *rq)
 	    !history_event(&rq->ctx, r, id, &ev) ||
 	    !context_side(rq, r, ev->seq - 1, true, (size_t)limit / 2, &f,
 	    &before) || !context_side(rq, r, ev->seq, false,
-	    (size_t)(limit - limit / 2), &f, &after) ||
-	    !history_state(&rq->ctx, r, &state, &n))
+	    (size_t)(limit - limit / 2), &f, &after))
 		return false;
 	w = res_open(rq, 200);
 	jsonw_str(w, "start", token_room(rq->ctx.a, before.end));
@@ -150,17 +177,13 @@ context_get(struct req *rq)
 	if (!res_bundled(rq, "events_before", r, before.ev, before.n) ||
 	    !res_bundled(rq, "events_after", r, after.ev, after.n))
 		return false;
-	opt.state = false;
 	if (!history_bundle(&rq->ctx, r, ev, &opt.bundle) ||
 	    !room_membership_at(&rq->ctx, r, rq->ctx.who.user, ev,
 	    &opt.membership))
 		return false;
 	res_event(rq, "event", r, ev, &opt);
-	opt = (struct res_event_opt){ .room_id = true, .state = true };
-	if (f.lazy_members)
-		return write_lazy(rq, "state", r, &ev, 1) && res_close(rq);
-	res_events(rq, "state", r, state, n, &opt);
-	return res_close(rq);
+	return write_state(rq, r, f.lazy_members, ev, &before, &after) &&
+	    res_close(rq);
 }
 
 /* GET /rooms/{roomId}/state */
@@ -174,42 +197,31 @@ state_all_get(struct req *rq)
 
 	if (!req_readable_room(rq, &r) || !history_state(&rq->ctx, r, &ev, &n))
 		return false;
-	http_res_init(&rq->res, 200);
-	http_res_header(&rq->res, "Content-Type", S("application/json"));
-	jsonw_init(&rq->w, &rq->res.body);
+	res_open_value(rq, 200);
 	res_events(rq, NULL, r, ev, n, &opt);
-	rq->replied = true;
-	return true;
+	return res_close_value(rq);
 }
 
 static bool
 one_state(struct req *rq, struct str key)
 {
-	const struct sev *const *ev;
+	struct res_event_opt opt = { .room_id = true, .state = true };
+	const struct sev *ev;
 	struct room *r;
-	size_t n;
 
-	if (!req_readable_room(rq, &r) || !history_state(&rq->ctx, r, &ev, &n))
+	if (!req_readable_room(rq, &r) || !history_state_one(&rq->ctx, r,
+	    req_path(rq, "eventType"), key, &ev))
 		return false;
-	for (size_t i = 0; i < n; i++) {
-		struct res_event_opt opt = { .room_id = true, .state = true };
-
-		if (!str_eq(ev[i]->ev.type, req_path(rq, "eventType")) ||
-		    !str_eq(ev[i]->ev.state_key, key))
-			continue;
-		if (!str_eq(req_query(rq, "format"), S("event"))) {
-			seen_state(&rq->seen, room_id(r), ev[i]->nid);
-			return res_json(rq, 200, ev[i]->ev.content);
-		}
-		http_res_init(&rq->res, 200);
-		http_res_header(&rq->res, "Content-Type",
-		    S("application/json"));
-		jsonw_init(&rq->w, &rq->res.body);
-		res_event(rq, NULL, r, ev[i], &opt);
-		rq->replied = true;
-		return true;
+	if (ev == NULL)
+		return fail(&rq->ctx.err, M_NOT_FOUND,
+		    "The room has no such state");
+	if (!str_eq(req_query(rq, "format"), S("event"))) {
+		seen_state(&rq->seen, room_id(r), ev->nid);
+		return res_json(rq, 200, ev->ev.content);
 	}
-	return fail(&rq->ctx.err, M_NOT_FOUND, "The room has no such state");
+	res_open_value(rq, 200);
+	res_event(rq, NULL, r, ev, &opt);
+	return res_close_value(rq);
 }
 
 /* GET /rooms/{roomId}/state/{eventType}/{stateKey} */

@@ -128,12 +128,9 @@ event_by_id_get(struct req *rq)
 	if (!history_event(c, r, id, &ev) ||
 	    !history_bundle(c, r, ev, &opt.bundle))
 		return false;
-	http_res_init(&rq->res, 200);
-	http_res_header(&rq->res, "Content-Type", S("application/json"));
-	jsonw_init(&rq->w, &rq->res.body);
+	res_open_value(rq, 200);
 	res_event(rq, NULL, r, ev, &opt);
-	rq->replied = true;
-	return true;
+	return res_close_value(rq);
 }
 
 /* What a user keeps: of a room, or (0) of the account. */

@@ -112,11 +112,20 @@ load(struct run *s)
 	    &s->dev_left, &s->ndev_left);
 }
 
+/* Is it one of the rooms that the filter lets through? */
 static bool
-room_allowed(const struct run *s, const struct room *r)
+room_allowed(const struct run *s, int64_t nid, bool *allowed)
 {
-	return filter_room(&s->filter.rooms, &s->filter.not_rooms,
+	struct room *r;
+
+	*allowed = true;
+	if (!s->filter.rooms.given && !s->filter.not_rooms.given)
+		return true;
+	if (!room_open_nid(s->c, nid, &r))
+		return false;
+	*allowed = filter_room(&s->filter.rooms, &s->filter.not_rooms,
 	    room_id(r));
+	return true;
 }
 
 static bool
@@ -304,11 +313,14 @@ static bool
 write_joined(struct run *s, const struct user_membership *m)
 {
 	struct sync_room x;
+	bool allowed;
 
+	if (!room_allowed(s, m->room, &allowed))
+		return false;
+	if (!allowed)
+		return true;
 	if (!sync_joined(s->c, &s->ask, m, &x))
 		return false;
-	if (!room_allowed(s, x.r))
-		return true;
 	jsonw_key(s->w, room_id(x.r));
 	jsonw_obj(s->w, NULL);
 	if (!write_timeline(s, &x) || !write_sticky(s, &x))
@@ -435,6 +447,7 @@ left_part(struct run *s)
 	for (size_t i = 0; i < s->nm; i++) {
 		const struct user_membership *m = &s->m[i];
 		struct sync_room x;
+		bool allowed;
 
 		/* Of a room that one device forgot the others still learn that it was left. */
 		if ((m->membership != MEMBER_LEAVE &&
@@ -444,10 +457,12 @@ left_part(struct run *s)
 		if (s->ask.since == 0 ? !s->filter.include_leave
 		    : m->pos <= s->ask.since)
 			continue;
+		if (!room_allowed(s, m->room, &allowed))
+			return false;
+		if (!allowed)
+			continue;
 		if (!sync_left(s->c, &s->ask, m, &x))
 			return false;
-		if (!room_allowed(s, x.r))
-			continue;
 		jsonw_key(s->w, room_id(x.r));
 		jsonw_obj(s->w, NULL);
 		if (!write_timeline(s, &x))

@@ -66,7 +66,7 @@ a_kick_runs_once_and_kicks_meanwhile_once_more(void **state)
 static void
 a_kind_takes_no_more_threads_than_its_bound(void **state)
 {
-	char key[8];
+	char key[16];
 
 	(void)state;
 	begin();
