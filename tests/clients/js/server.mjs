@@ -29,15 +29,17 @@ async function answers(url, seconds) {
   throw new Error(`${url} does not answer`);
 }
 
-export async function startServer() {
-  if (process.env.BEFFROI_URL)
+/* With oauth the server says that clients reach it where it listens, so that it offers the OAuth 2.0 API. */
+export async function startServer({ oauth = false } = {}) {
+  if (process.env.BEFFROI_URL && !oauth)
     return { url: process.env.BEFFROI_URL, stop: async () => {} };
   const program = process.env.BEFFROID;
   if (!program) throw new Error("BEFFROID names no program");
   const dir = mkdtempSync(join(tmpdir(), "beffroi-js-"));
   const port = await freePort();
   const child = spawn(program, ["--data", dir, "--server-name", "localhost",
-    "--listen", `127.0.0.1:${port}`, "--open-registration", "--no-limits"],
+    "--listen", `127.0.0.1:${port}`, "--open-registration", "--no-limits",
+    ...(oauth ? [`--server.public_baseurl=http://127.0.0.1:${port}/`] : [])],
   { stdio: ["ignore", "inherit", "inherit"] });
   const url = `http://127.0.0.1:${port}`;
   await answers(url, 20);
