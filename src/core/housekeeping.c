@@ -22,6 +22,7 @@
 #define INDEX_EVERY_MS 2000
 #define INDEX_BATCHES 5			/* each time */
 #define SWEEP_EVERY_MS (60 * 1000)
+#define SLOW_SWEEP_EVERY_MS (3600 * INT64_C(1000))
 #define TXN_KEEP_MS (24 * 3600 * INT64_C(1000))
 #define SLIDING_KEEP_MS (30 * 24 * 3600 * INT64_C(1000))
 #define UPSTREAM_KEEP_MS (30 * 24 * 3600 * INT64_C(1000))
@@ -44,9 +45,27 @@ sweep_body(struct db *db, void *arg, struct err *e)
 	    sliding_sweep(db, now - SLIDING_KEEP_MS, e) &&
 	    sweep_uia(db, now - UIA_KEEP_MS, e) && sweep_tokens(db, now, e) &&
 	    delayed_sweep(db, now - DELAYED_KEEP_MS, e) &&
-	    sticky_sweep(db, now, e) &&
+	    sticky_sweep(db, now, e);
+}
+
+/* What may take longer to find, and does not hurry. */
+static bool
+slow_sweep_body(struct db *db, void *arg, struct err *e)
+{
+	int64_t now = *(int64_t *)arg;
+
+	return sweep_refreshes(db, now, e) &&
 	    sweep_oauth(db, now, conf_get()->oauth_browser_lifetime, e) &&
 	    sweep_upstream(db, now - UPSTREAM_KEEP_MS, e);
+}
+
+static void
+sweep(struct ctx *c, bool (*body)(struct db *db, void *arg, struct err *e))
+{
+	if (!db_transact(c->db, body, &c->now_ms, &c->err))
+		log_err(LOG_WARN, "housekeeping", "old rows were not swept",
+		    &c->err);
+	err_clear(&c->err);
 }
 
 static void
@@ -79,7 +98,7 @@ static void *
 run(void *arg)
 {
 	struct ctx c = { .a = arena_new((size_t)64 << 20) };
-	int64_t swept = 0, indexed = 0;
+	int64_t swept = 0, swept_slowly = 0, indexed = 0;
 
 	(void)arg;
 	c.who.kind = ACTOR_JOB;
@@ -95,10 +114,11 @@ run(void *arg)
 		}
 		if (c.now_ms - swept > SWEEP_EVERY_MS) {
 			swept = c.now_ms;
-			if (!db_transact(c.db, sweep_body, &c.now_ms, &c.err))
-				log_err(LOG_WARN, "housekeeping",
-				    "old rows were not swept", &c.err);
-			err_clear(&c.err);
+			sweep(&c, sweep_body);
+		}
+		if (c.now_ms - swept_slowly > SLOW_SWEEP_EVERY_MS) {
+			swept_slowly = c.now_ms;
+			sweep(&c, slow_sweep_body);
 		}
 		arena_reset(c.a);
 	} while (pause_ms(TICK_MS));

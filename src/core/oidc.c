@@ -26,11 +26,10 @@ oidc_offered(void)
 }
 
 struct str
-oidc_name(struct ctx *c)
+oidc_name(void)
 {
 	struct uri u;
 
-	(void)c;
 	if (conf_get()->oidc_name.n > 0)
 		return conf_get()->oidc_name;
 	return uri_parse(conf_get()->oidc_issuer, &u) ? u.host

@@ -12,7 +12,7 @@
 #include "core/ctx.h"
 
 bool oidc_offered(void);
-struct str oidc_name(struct ctx *c);	/* for people: oidc.name, or the issuer's host */
+struct str oidc_name(void);	/* for people: oidc.name, or the issuer's host */
 
 /* Where the browser goes; next is given back by oidc_finish. anew: the person must show there who they are. */
 struct oidc_begin {

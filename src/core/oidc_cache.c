@@ -166,8 +166,8 @@ oidc_provider_get(struct ctx *c, struct oidc_provider *out)
 	if (get(c, &cache.metadata, KEEP_MS, &text)) {
 		if (!json_parse(c->a, text, JSON_ANY, &v, &c->err))
 			return false;
-		return oidc_provider_read(&v, issuer, out) ||
-		    bad_provider(c, "the configuration has changed");
+		if (oidc_provider_read(&v, issuer, out))
+			return true;	/* else oidc.issuer has changed */
 	}
 	if (str_ends(base, S("/")))
 		base = str_sub(base, 0, base.n - 1);

@@ -219,7 +219,8 @@ refresh_by(struct ctx *c, struct str token, bool oauth, struct tokens *out)
 	if (found && !oauth_session_find(c->db, c->a, row.family, &s,
 	    &by_oauth, &c->err))
 		return false;
-	if (!found || by_oauth != oauth)
+	if (!found || by_oauth != oauth || c->now_ms - row.created_ms >
+	    conf_get()->session_refresh_lifetime)
 		return fail(&c->err, M_UNKNOWN_TOKEN,
 		    "The refresh token is not known");
 	l.user = row.user_id;

@@ -60,8 +60,7 @@ static const struct query old_devices = {
 };
 static const struct query old_browsers = {
 	.name = "sweep.browser_session",
-	.sql = "DELETE FROM browser_session WHERE created_ms < $1"
-	    " OR (partial = 1 AND created_ms < $2)",
+	.sql = "DELETE FROM browser_session WHERE created_ms < $1",
 };
 static const struct query old_approvals = {
 	.name = "sweep.oauth_approval",
@@ -188,8 +187,8 @@ sweep_oauth(struct db *db, int64_t now_ms, int64_t browser_lifetime_ms,
 {
 	return db_exec(db, &old_codes, V(v_int(now_ms - HOUR_MS)), e) &&
 	    db_exec(db, &old_devices, V(v_int(now_ms - HOUR_MS)), e) &&
-	    db_exec(db, &old_browsers, V(v_int(now_ms - browser_lifetime_ms),
-	    v_int(now_ms - HOUR_MS)), e) &&
+	    db_exec(db, &old_browsers, V(v_int(now_ms -
+	    browser_lifetime_ms)), e) &&
 	    db_exec(db, &old_approvals, V(v_int(now_ms)), e) &&
 	    db_exec(db, &old_once, V(v_int(now_ms)), e) &&
 	    db_exec(db, &old_clients, V(v_int(now_ms - CLIENT_KEEP_MS)), e);

@@ -17,7 +17,16 @@ static const struct query tokens = {
 	.sql = "DELETE FROM access_token WHERE expires_ms < $1",
 };
 
-QUERIES(q_sweep, &txns, &uia, &tokens)
+/* But the last that was used of each sign-in: its answer may have been lost. */
+static const struct query refreshes = {
+	.name = "sweep.refresh_token",
+	.sql = "DELETE FROM refresh_token WHERE used_ms < $1 AND EXISTS"
+	    " (SELECT 1 FROM refresh_token n"
+	    " WHERE n.family = refresh_token.family"
+	    " AND n.used_ms > refresh_token.used_ms AND n.replaced = 0)",
+};
+
+QUERIES(q_sweep, &txns, &uia, &tokens, &refreshes)
 
 bool
 sweep_txns(struct db *db, int64_t before_ms, struct err *e)
@@ -35,4 +44,10 @@ bool
 sweep_tokens(struct db *db, int64_t now_ms, struct err *e)
 {
 	return db_exec(db, &tokens, V(v_int(now_ms - DAY_MS)), e);
+}
+
+bool
+sweep_refreshes(struct db *db, int64_t now_ms, struct err *e)
+{
+	return db_exec(db, &refreshes, V(v_int(now_ms - DAY_MS)), e);
 }

@@ -329,6 +329,16 @@ def test_somebody_elses_device_code(server, client, alice):
     assert whoami(server, tokens["access_token"])[1]["user_id"] == alice.id
 
 
+def test_taking_the_place_of_a_session_is_said(server, client, alice):
+    browser = Browser(server)
+    browser.sign_in(alice)
+    assert "take its place" not in browser.get(client.authorize())
+    page = browser.get(client.authorize(scope=f"urn:matrix:client:api:* urn:matrix:client:device:{alice.device}"))
+    assert "take its place" in page
+    tokens = client.exchange(back(browser.submit(page, "/authorize", button=("decision", "allow")))["code"])[1]
+    assert whoami(server, tokens["access_token"])[1]["device_id"] == alice.device and alice.ask("GET", "/account/whoami")[0] == 401
+
+
 def test_a_locked_account_gets_nothing(server, client):
     alice = server.user()
     browser = Browser(server)

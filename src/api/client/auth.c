@@ -73,7 +73,7 @@ login_get(struct req *rq)
 			jsonw_arr(w, "identity_providers");
 			jsonw_obj(w, NULL);
 			jsonw_cstr(w, "id", "oidc");
-			jsonw_str(w, "name", oidc_name(&rq->ctx));
+			jsonw_str(w, "name", oidc_name());
 			jsonw_obj_end(w);
 			jsonw_arr_end(w);
 		}

@@ -11,6 +11,7 @@
 #include "base/enc.h"
 #include "core/oauth.h"
 #include "core/uri.h"
+#include "store/q_account.h"
 
 #define STATE_MAX 2048
 
@@ -145,9 +146,16 @@ consent_client(struct page *p, const struct oauth_client *client)
 	page_html(p, "</p>\n");
 }
 
-void
+bool
 consent_scope(struct page *p, const struct oauth_scope *scope)
 {
+	struct ctx *c = &p->rq->ctx;
+	struct device d;
+	bool there;
+
+	if (!device_find(c->db, c->a, p->v->browser.user, scope->device, &d,
+	    &there, &c->err))
+		return false;
 	page_para(p, T_CONSENT_CAN);
 	page_html(p, "<ul><li>");
 	page_text(p, T_CONSENT_ALL);
@@ -156,6 +164,12 @@ consent_scope(struct page *p, const struct oauth_scope *scope)
 	page_html(p, " <code>");
 	page_esc(p, scope->device);
 	page_html(p, "</code></li></ul>\n");
+	if (there) {
+		page_html(p, "<p class=\"error\">");
+		page_text(p, T_CONSENT_REPLACES);
+		page_html(p, "</p>\n");
+	}
+	return true;
 }
 
 static void
@@ -233,7 +247,8 @@ consent_page(struct req *rq, const struct visitor *v, const struct asking *x)
 	page_begin(&p, rq, v, T_CONSENT_TITLE, 0);
 	p.form_action = consent_form_target(rq->ctx.a, &u);
 	consent_client(&p, &x->client);
-	consent_scope(&p, &x->scope);
+	if (!consent_scope(&p, &x->scope))
+		return false;
 	consent_who(&p);
 	say_where(&p, &u);
 	page_html(&p, "<p><strong>");

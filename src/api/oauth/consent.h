@@ -9,7 +9,8 @@
 #include "core/uri.h"
 
 void consent_client(struct page *p, const struct oauth_client *client);
-void consent_scope(struct page *p, const struct oauth_scope *scope);
+/* What it will be able to do; says so if it takes the place of a session that is there. */
+bool consent_scope(struct page *p, const struct oauth_scope *scope) MUST_CHECK;
 void consent_links(struct page *p, const struct oauth_client *client);
 /* What CSP must let a form lead to: browsers hold it against redirects too. */
 struct str consent_form_target(struct arena *a, const struct uri *u);

@@ -46,7 +46,7 @@ second_page(struct req *rq, const struct visitor *v, struct str next,
 bool
 second_get(struct req *rq)
 {
-	struct str next = page_next(rq, req_query(rq, "next"));
+	struct str next = page_next(req_query(rq, "next"));
 	struct visitor v;
 
 	if (!visitor_open(rq, &v))
@@ -68,7 +68,7 @@ second_post(struct req *rq)
 
 	if (!visitor_open(rq, &v) || !form_open(rq, &v, &f))
 		return false;
-	next = page_next(rq, form_get(&f, "next"));
+	next = page_next(form_get(&f, "next"));
 	if (!v.partial)
 		return page_go(rq, &v, next);
 	if (!rate_take_account(v.browser.user, &c->err)) {

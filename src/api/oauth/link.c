@@ -43,7 +43,8 @@ ask_page(struct req *rq, const struct visitor *v, struct str code,
 		return code_page(rq, v, T_LINK_UNKNOWN);
 	page_begin(&p, rq, v, T_CONSENT_TITLE, 0);
 	consent_client(&p, &client);
-	consent_scope(&p, &scope);
+	if (!consent_scope(&p, &scope))
+		return false;
 	consent_who(&p);
 	page_html(&p, "<p><strong>");
 	page_text(&p, T_LINK_WARN);

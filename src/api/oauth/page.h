@@ -97,7 +97,7 @@ void page_time(struct page *p, int64_t ms);
 bool page_go(struct req *rq, const struct visitor *v, struct str path) MUST_CHECK;
 bool page_leave(struct req *rq, const struct visitor *v, struct str url) MUST_CHECK;
 /* A path of the pages, as `next` may be: else the account's. */
-struct str page_next(struct req *rq, struct str next);
+struct str page_next(struct str next);
 /* This request's own path and query, for coming back. */
 struct str page_here(struct req *rq);
 /* A whole page that says one thing. */

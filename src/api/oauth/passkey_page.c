@@ -99,8 +99,7 @@ passkey_get(struct req *rq)
 {
 	struct visitor v;
 
-	return visitor_open(rq, &v) && use_page(rq, &v, page_next(rq,
-	    req_query(rq, "next")), 0);
+	return visitor_open(rq, &v) && use_page(rq, &v, page_next(req_query(rq, "next")), 0);
 }
 
 static bool
@@ -129,7 +128,7 @@ passkey_post(struct req *rq)
 	if (!visitor_open(rq, &v) || !form_open(rq, &v, &f) ||
 	    !passkey_site(rq, &v, &s))
 		return false;
-	next = page_next(rq, form_get(&f, "next"));
+	next = page_next(form_get(&f, "next"));
 	if (read_answer(rq, &f, &x) && !passkey_use(&rq->ctx, &s, v.cookie,
 	    &x, &user, &ok))
 		return false;

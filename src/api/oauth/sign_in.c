@@ -42,7 +42,7 @@ sign_in_ways(struct page *p, struct str next)
 	page_html(p, "\">");
 	page_text(p, T_SIGN_IN_WITH);
 	page_html(p, " ");
-	page_esc(p, oidc_name(&p->rq->ctx));
+	page_esc(p, oidc_name());
 	page_html(p, "</a></p>\n");
 }
 
@@ -108,14 +108,14 @@ sign_in_done(struct req *rq, struct visitor *v, struct str user,
 		return false;
 	visitor_become(v, cookie);
 	return page_go(rq, v, owes ? with_next(rq, "second", next)
-	    : page_next(rq, next));
+	    : page_next(next));
 }
 
 /* GET /_beffroi/account/sign-in?next= */
 bool
 sign_in_get(struct req *rq)
 {
-	struct str next = page_next(rq, req_query(rq, "next"));
+	struct str next = page_next(req_query(rq, "next"));
 	struct visitor v;
 
 	if (!visitor_open(rq, &v))
@@ -171,7 +171,7 @@ sign_in_post(struct req *rq)
 		    "Accounts are not opened by passwords here");
 	v.signed_in = false;		/* whoever was here signs in anew */
 	name = str_sub(form_get(&f, "username"), 0, NAME_MAX_BYTES);
-	next = page_next(rq, form_get(&f, "next"));
+	next = page_next(form_get(&f, "next"));
 	if (!account_id(c, str_lower(c->a, str_trim(name)), &user) ||
 	    !rate_take_account(user, &c->err) ||
 	    !account_login(c, user, secret_dup(c->a, form_get(&f,
@@ -191,7 +191,7 @@ confirm_get(struct req *rq)
 		return false;
 	if (!visitor_need(rq, &v, &replied))
 		return replied;
-	return password_page(rq, &v, page_next(rq, req_query(rq, "next")),
+	return password_page(rq, &v, page_next(req_query(rq, "next")),
 	    S(""), 0, 200);
 }
 
@@ -210,7 +210,7 @@ confirm_post(struct req *rq)
 		return false;
 	if (!visitor_need(rq, &v, &replied))
 		return replied;
-	next = page_next(rq, form_get(&f, "next"));
+	next = page_next(form_get(&f, "next"));
 	if (!conf_get()->password_enabled)
 		return fail(&c->err, M_FORBIDDEN,
 		    "Accounts are not opened by passwords here");
@@ -279,7 +279,7 @@ sign_up_get(struct req *rq)
 
 	if (!visitor_open(rq, &v))
 		return false;
-	return sign_up_page(rq, &v, page_next(rq, req_query(rq, "next")),
+	return sign_up_page(rq, &v, page_next(req_query(rq, "next")),
 	    S(""), 0, 200);
 }
 
@@ -326,7 +326,7 @@ sign_up_post(struct req *rq)
 
 	if (!visitor_open(rq, &v) || !form_open(rq, &v, &f))
 		return false;
-	next = page_next(rq, form_get(&f, "next"));
+	next = page_next(form_get(&f, "next"));
 	error = sign_up(rq, &f, &user);
 	if (error != 0)
 		return sign_up_page(rq, &v, next, str_sub(form_get(&f,

@@ -76,6 +76,11 @@ static const char *const texts[T_N][LANG_N] = {
 	[T_CONSENT_TERMS] = { "Terms of service", "Conditions d’utilisation" },
 	[T_CONSENT_POLICY] = { "Privacy policy",
 	    "Politique de confidentialité" },
+	[T_CONSENT_REPLACES] = {
+	    "You have a session of that name already: this application will "
+	    "take its place, and the other is signed out.",
+	    "Vous avez déjà une session de ce nom : cette application "
+	    "prendra sa place, et l’autre sera déconnectée." },
 	[T_CONSENT_WARN] = { "Allow it only if you started this yourself.",
 	    "N’autorisez que si vous êtes à l’origine de cette demande." },
 	[T_LINK_TITLE] = { "Connect a device", "Connecter un appareil" },

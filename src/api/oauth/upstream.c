@@ -32,7 +32,7 @@ upstream_get(struct req *rq)
 	/* Who is here already wants to show again who they are. */
 	x = (struct oidc_begin){ .callback = callback(rq, &v),
 	    .browser = v.cookie, .anew = v.signed_in,
-	    .next = page_next(rq, req_query(rq, "next")) };
+	    .next = page_next(req_query(rq, "next")) };
 	return oidc_begin(&rq->ctx, &x, &url) && page_leave(rq, &v, url);
 }
 
@@ -66,7 +66,7 @@ upstream_callback_get(struct req *rq)
 		return failed_page(rq, &v, end == OIDC_NO_ACCOUNT
 		    ? T_UPSTREAM_REFUSED : T_UPSTREAM_FAILED);
 	/* Which factors it asks for is the other service's to say. */
-	return sign_in_done(rq, &v, user, false, page_next(rq, next));
+	return sign_in_done(rq, &v, user, false, page_next(next));
 }
 
 /* POST /_beffroi/oauth/upstream/logout: logout_token. errors invalid_request 400 */

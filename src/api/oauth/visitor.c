@@ -266,13 +266,12 @@ bool
 page_go(struct req *rq, const struct visitor *v, struct str path)
 {
 	return redirect(rq, v, str_cat(rq->ctx.a, v->site.base,
-	    page_next(rq, path)));
+	    page_next(path)));
 }
 
 struct str
-page_next(struct req *rq, struct str next)
+page_next(struct str next)
 {
-	(void)rq;
 	if (!str_starts(next, S(PAGE_ROOT)) &&
 	    !str_starts(next, S(OAUTH_ROOT)))
 		return S(PAGE_ROOT);

@@ -6,6 +6,7 @@
 #include "core/session.h"
 #include "core/session_cache.h"
 #include "crypto/digest.h"
+#include "store/q_sweep.h"
 
 #define PASSWORD "correct-horse-1"
 
@@ -247,6 +248,57 @@ test_lost_answers_can_be_asked_for_again(void **state)
 	find(alice, last.access);
 }
 
+#define DAY_MS (24 * 3600 * INT64_C(1000))
+
+static bool
+sweep_body(struct db *db, void *arg, struct err *e)
+{
+	return sweep_refreshes(db, *(int64_t *)arg, e);
+}
+
+static void
+test_used_tokens_are_swept_but_the_last(void **state)
+{
+	struct ctx *alice = as("alice");
+	struct tokens first, second, third;
+	struct refresh row;
+	bool found;
+
+	(void)state;
+	make_account(alice);
+	first = sign_in(alice, "PHONE", true);
+	later(alice);
+	second = refresh(alice, first.refresh);
+	later(alice);
+	third = refresh(alice, second.refresh);
+	alice->now_ms += 2 * DAY_MS;
+	OK(alice, db_transact(alice->db, sweep_body, &alice->now_ms,
+	    &alice->err));
+	OK(alice, refresh_find(alice->db, alice->a, sha256_raw(alice->a,
+	    first.refresh), &row, &found, &alice->err));
+	assert_false(found);
+	/* Had the third been lost on its way, the second would bring another. */
+	second = refresh(alice, second.refresh);
+	later(alice);
+	refresh(alice, second.refresh);
+	refresh_refused(alice, third.refresh);
+}
+
+static void
+test_a_token_that_nobody_used_for_long_ends(void **state)
+{
+	struct ctx *alice = as("alice");
+	struct tokens t;
+
+	(void)state;
+	make_account(alice);
+	t = sign_in(alice, "PHONE", true);
+	alice->now_ms += 179 * DAY_MS;
+	t = refresh(alice, t.refresh);
+	alice->now_ms += 181 * DAY_MS;
+	refresh_refused(alice, t.refresh);
+}
+
 static void
 test_a_token_used_after_its_successor_ends_the_sign_in(void **state)
 {
@@ -475,6 +527,8 @@ main(void)
 		CASE(test_refreshing_keeps_device_and_sign_in),
 		CASE(test_lost_answers_can_be_asked_for_again),
 		CASE(test_a_token_used_after_its_successor_ends_the_sign_in),
+		CASE(test_used_tokens_are_swept_but_the_last),
+		CASE(test_a_token_that_nobody_used_for_long_ends),
 		CASE(test_two_chains_cannot_live_side_by_side),
 		CASE(test_a_locked_account_is_seen_at_once),
 		CASE(test_an_ended_account_has_no_tokens),
