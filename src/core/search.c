@@ -16,6 +16,7 @@
 #define ROOMS_MAX 300			/* named in an expression; with more, none is */
 #define BEFORE_MAX 20			/* rooms that a room replaces, one after the other */
 #define NAMED_MAX 1000			/* rooms asked for, with those that they replace */
+#define LOOK_ALL 20000			/* hits looked at for who is in more rooms than are named */
 #define HIGHLIGHTS_MAX 100
 #define TEXT_WORDS_MAX 2000
 #define CATCH_UP 20			/* batches before a search */
@@ -128,6 +129,8 @@ static bool
 find_hits(struct looking *l)
 {
 	struct ctx *c = l->c;
+	struct search_query q = { .user = c->who.user,
+	    .by_rank = l->ask->by_rank };
 	struct buf b;
 	int64_t *nid;
 	size_t n;
@@ -143,8 +146,10 @@ find_hits(struct looking *l)
 		put_rooms(&b, nid, n);
 	put_keys(&b, l->ask->keys);
 	put_words(&b, l->word, l->nword);
-	return search_find(c->db, c->a, buf_view(&b), c->who.user,
-	    l->ask->by_rank, SEARCH_HITS_MAX, &l->hit, &l->nhit, &c->err);
+	q.expression = buf_view(&b);
+	q.look = all ? LOOK_ALL : SEARCH_HITS_MAX;
+	return search_find(c->db, c->a, &q, SEARCH_HITS_MAX, &l->hit,
+	    &l->nhit, &c->err);
 }
 
 /* May hits of this room be shown at all? */

@@ -35,29 +35,42 @@ static const struct query remove_one = {
 	.sqlite = "DELETE FROM search_text WHERE rowid = $1",
 };
 
+/*
+ * The newest hits first, which the index gives as they stand; then, by rank,
+ * the closest of them; events, which are large, are looked up last.
+ */
 #define OF_USER " JOIN membership m ON m.room = e.room AND m.user_id = $2" \
 	" AND m.membership IN ($3, $4, $5) AND m.forgotten = 0"
 #define PG_QUERY "CAST(replace(replace(CAST($1 AS TEXT), ' AND ', ' & ')," \
 	" ' OR ', ' | ') AS TSQUERY)"
-#define PG_FIND "SELECT s.nid, e.room, CAST(1000000 *" \
-	" ts_rank(s.stems, " PG_QUERY ") AS BIGINT) AS closeness" \
-	" FROM search_text s JOIN event e ON e.nid = s.nid" OF_USER \
-	" WHERE s.stems @@ " PG_QUERY
-/* CROSS JOIN: the index first. Marks weigh nothing. */
-#define SQLITE_FIND "SELECT s.rowid, e.room, CAST(-1000000 *" \
-	" bm25(search_text, 1.0, 0.0) AS INTEGER) AS closeness" \
-	" FROM search_text s CROSS JOIN event e ON e.nid = s.rowid" OF_USER \
-	" WHERE search_text MATCH $1"
+#define PG_HITS "(SELECT nid, CAST(1000000 * ts_rank(stems, " PG_QUERY ")" \
+	" AS BIGINT) AS closeness FROM search_text WHERE stems @@ " PG_QUERY \
+	" ORDER BY nid DESC LIMIT $6)"
+/* Marks weigh nothing. The less bm25 is, the closer. */
+#define SQLITE_HITS "(SELECT rowid AS nid, -rank AS closeness" \
+	" FROM search_text WHERE search_text MATCH $1" \
+	" AND rank MATCH 'bm25(1.0, 0.0)' ORDER BY rowid DESC LIMIT $6)"
+#define CLOSEST(hits) "(SELECT nid, closeness FROM " hits " h" \
+	" ORDER BY closeness DESC, nid DESC LIMIT $7)"
 static const struct query find_recent = {
 	.name = "search.recent",
-	.sql = PG_FIND " ORDER BY s.nid DESC LIMIT $6",
-	.sqlite = SQLITE_FIND " ORDER BY s.rowid DESC LIMIT $6",
+	.sql = "SELECT s.nid, e.room, s.closeness FROM " PG_HITS " s"
+	    " JOIN event e ON e.nid = s.nid" OF_USER
+	    " ORDER BY s.nid DESC LIMIT $7",
+	.sqlite = "SELECT s.nid, e.room, CAST(1000000 * s.closeness AS"
+	    " INTEGER) FROM " SQLITE_HITS " s"
+	    " CROSS JOIN event e ON e.nid = s.nid" OF_USER
+	    " ORDER BY s.nid DESC LIMIT $7",
 };
 static const struct query find_rank = {
 	.name = "search.rank",
-	.sql = PG_FIND " ORDER BY closeness DESC, s.nid DESC LIMIT $6",
-	.sqlite = SQLITE_FIND " ORDER BY closeness DESC, s.rowid DESC"
-	    " LIMIT $6",
+	.sql = "SELECT s.nid, e.room, s.closeness FROM " CLOSEST(PG_HITS) " s"
+	    " JOIN event e ON e.nid = s.nid" OF_USER
+	    " ORDER BY s.closeness DESC, s.nid DESC LIMIT $8",
+	.sqlite = "SELECT s.nid, e.room, CAST(1000000 * s.closeness AS"
+	    " INTEGER) FROM " CLOSEST(SQLITE_HITS) " s"
+	    " CROSS JOIN event e ON e.nid = s.nid" OF_USER
+	    " ORDER BY s.closeness DESC, s.nid DESC LIMIT $8",
 };
 
 QUERIES(q_search, &pos_get, &pos_move, &events, &put, &remove_one,
@@ -119,18 +132,20 @@ search_remove(struct db *db, int64_t nid, struct err *e)
 }
 
 bool
-search_find(struct db *db, struct arena *a, struct str expression,
-    struct str user, bool by_rank, size_t max, struct search_hit **out,
-    size_t *n, struct err *e)
+search_find(struct db *db, struct arena *a, const struct search_query *q,
+    size_t max, struct search_hit **out, size_t *n, struct err *e)
 {
 	struct search_hit *at = arena_array(a, struct search_hit, max);
 	size_t count = 0;
 	struct rows r;
 
-	if (!db_query(db, by_rank ? &find_rank : &find_recent,
-	    V(v_str(expression), v_str(user), v_int(MEMBER_JOIN),
-	    v_int(MEMBER_LEAVE), v_int(MEMBER_BAN), v_int((int64_t)max)), &r,
-	    e))
+	if (!(q->by_rank ? db_query(db, &find_rank, V(v_str(q->expression),
+	    v_str(q->user), v_int(MEMBER_JOIN), v_int(MEMBER_LEAVE),
+	    v_int(MEMBER_BAN), v_int(SEARCH_RANKED), v_int(q->look),
+	    v_int((int64_t)max)), &r, e)
+	    : db_query(db, &find_recent, V(v_str(q->expression),
+	    v_str(q->user), v_int(MEMBER_JOIN), v_int(MEMBER_LEAVE),
+	    v_int(MEMBER_BAN), v_int(q->look), v_int((int64_t)max)), &r, e)))
 		return false;
 	while (count < max && db_next(&r))
 		at[count++] = (struct search_hit){ db_int(&r, 0),

@@ -36,8 +36,14 @@ bool search_events(struct db *db, struct arena *a, int64_t after, int64_t upto, 
 bool search_put(struct db *db, int64_t nid, struct str stems, struct str marks, struct err *e) MUST_CHECK;
 bool search_remove(struct db *db, int64_t nid, struct err *e) MUST_CHECK;
 
-/* Hits in rooms that the user is or was in and has not forgotten: the newest first or, by rank, the closest. */
-bool search_find(struct db *db, struct arena *a, struct str expression, struct str user, bool by_rank, size_t max,
-    struct search_hit **out, size_t *n, struct err *e) MUST_CHECK;
+#define SEARCH_RANKED 20000		/* the newest hits, of which the closest are found */
+struct search_query {
+	struct str expression;
+	struct str user;		/* hits in rooms that they are or were in and have not forgotten */
+	bool by_rank;			/* the closest first; else the newest */
+	int64_t look;			/* hits of anybody's rooms that are looked at for them */
+};
+bool search_find(struct db *db, struct arena *a, const struct search_query *q, size_t max, struct search_hit **out,
+    size_t *n, struct err *e) MUST_CHECK;
 
 #endif
