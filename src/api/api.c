@@ -439,7 +439,7 @@ is_slow(const struct http_view *v)
 
 	r = route_find(v->method, v->path, params, &n, &known);
 	return r != NULL && (r->rate == RATE_LOGIN ||
-	    (r->flags & F_UIA) != 0);
+	    (r->flags & (F_UIA | F_SLOW)) != 0);
 }
 
 static bool

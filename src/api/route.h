@@ -43,7 +43,8 @@ enum route_flags {
 	F_UIA = 64,		/* user-interactive authentication is asked for inside */
 	F_FILE = 128,		/* replies with a file */
 	F_PAGE = 256,		/* a page for browsers: refusals are pages too, and other origins may not read it */
-	F_BODY_OPT = 512	/* a PUT may come without a body: the handler looks at rq->has_body */
+	F_BODY_OPT = 512,	/* a PUT may come without a body: the handler looks at rq->has_body */
+	F_SLOW = 1024		/* waits for another server: on the workers that sign-ins have */
 };
 
 struct route {

@@ -47,13 +47,17 @@ name_of(struct ctx *c, const struct json *claims, struct str *user)
 	return false;
 }
 
+struct linking {
+	struct upstream_who who;
+	bool fresh;
+};
+
 static bool
 link_body(struct db *db, void *arg, struct err *e)
 {
-	struct upstream_who *x = arg;
-	bool fresh;
+	struct linking *x = arg;
 
-	return upstream_link_insert(db, x, &fresh, e);
+	return upstream_link_insert(db, &x->who, &x->fresh, e);
 }
 
 static bool
@@ -79,21 +83,22 @@ bool
 oidc_account(struct ctx *c, struct str issuer, const struct json *claims,
     struct str *user, bool *found)
 {
-	struct upstream_who x = { .issuer = issuer,
-	    .subject = json_str(claims, S("sub")), .created_ms = c->now_ms };
+	struct linking l = { .who = { .issuer = issuer,
+	    .subject = json_str(claims, S("sub")), .created_ms = c->now_ms } };
+	struct upstream_who *x = &l.who;
 	struct account account;
 	struct json v = trusted(c, claims);
 	bool there;
 
-	if (!upstream_link_find(c->db, c->a, issuer, x.subject, user, found,
+	if (!upstream_link_find(c->db, c->a, issuer, x->subject, user, found,
 	    &c->err))
 		return false;
 	if (*found)
 		return true;
-	if (!name_of(c, &v, &x.user))
+	if (!name_of(c, &v, &x->user))
 		return refuse("its claims make no name by oidc.localpart",
 		    found);
-	if (!account_find(c->db, c->a, x.user, &account, &there, &c->err))
+	if (!account_find(c->db, c->a, x->user, &account, &there, &c->err))
 		return false;
 	if (there && (account.deactivated || !str_eq(account.kind,
 	    S("user")) || !str_eq(conf_get()->oidc_existing, S("link"))))
@@ -102,8 +107,12 @@ oidc_account(struct ctx *c, struct str issuer, const struct json *claims,
 		return refuse("there is no such account, and none is made",
 		    found);
 	*found = there;
-	if (!there && !make(c, &v, x.user, found))
+	if (!there && !make(c, &v, x->user, found))
 		return false;
-	*user = x.user;
-	return !*found || db_transact(c->db, link_body, &x, &c->err);
+	*user = x->user;
+	if (!*found)
+		return true;
+	if (!db_transact(c->db, link_body, &l, &c->err))
+		return false;
+	return l.fresh || refuse("it was linked elsewhere meanwhile", found);
 }

@@ -297,6 +297,14 @@ def test_nor_on_one_account_from_many(limited):
     assert answer.status == 403, "others are let try"
 
 
+def test_a_crowd_behind_one_address_is_let_in_by_what_cannot_be_guessed(limited):
+    browser, address = Browser(limited), {"X-Forwarded-For": "203.0.113.77"}
+    client = Client(limited)
+    for _ in range(30):
+        assert browser.get("/_beffroi/account/passkey", headers=address).status == 200
+        assert browser.get(client.authorize(), headers=address).status == 200
+
+
 def test_device_codes_cannot_be_guessed_for_long(limited):
     status, answer = limited.call("POST", V3 + "/register", {"username": "guesser", "password": "guesser-Secret-1", "auth": {"type": "m.login.dummy"}},
                                   headers={"X-Forwarded-For": "203.0.113.9"})

@@ -212,9 +212,6 @@ common_headers(struct req *rq, const struct visitor *v)
 	res_header(rq, "X-Content-Type-Options", S("nosniff"));
 	res_header(rq, "X-Frame-Options", S("DENY"));
 	res_header(rq, "Vary", S("Accept-Language, Cookie"));
-	if (v->site.secure)
-		res_header(rq, "Strict-Transport-Security",
-		    S("max-age=31536000"));
 	if (v->fresh)
 		res_header(rq, "Set-Cookie", str_fmt(a, "%s=" STR_FMT
 		    "; Path=/; HttpOnly; SameSite=Lax; Max-Age=%lld%s",
