@@ -241,31 +241,3 @@ e2ee_device_removed(struct db *db, struct str user, struct str device,
 {
 	return device_keys_delete(db, user, device, e);
 }
-
-bool
-otk_counts(struct ctx *c, struct str user, struct str device,
-    struct otk_count **out, size_t *n, struct str **unused, size_t *nunused)
-{
-	struct key_rows counts, fallback;
-	bool curve = false;
-
-	if (!otk_counts_of(c->db, c->a, user, device, &counts, &c->err) ||
-	    !fallback_unused(c->db, c->a, user, device, &fallback, &c->err))
-		return false;
-	*out = arena_array(c->a, struct otk_count, counts.n + 1);
-	*n = 0;
-	for (size_t i = 0; i < counts.n; i++) {
-		(*out)[(*n)++] = (struct otk_count){ counts.at[i].algorithm,
-		    counts.at[i].n };
-		curve = curve || str_eq(counts.at[i].algorithm,
-		    S("signed_curve25519"));
-	}
-	if (!curve)
-		(*out)[(*n)++] = (struct otk_count){ S("signed_curve25519"),
-		    0 };
-	*unused = arena_array(c->a, struct str, fallback.n);
-	*nunused = fallback.n;
-	for (size_t i = 0; i < fallback.n; i++)
-		(*unused)[i] = fallback.at[i].algorithm;
-	return true;
-}

@@ -1,118 +1,35 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/*
- * One entry a user: the ids they ignore, end to end, each ended by a NUL.
- * Bounded; when full it begins anew. See ignore_cache.h.
- * threads: all, under a lock.
- */
+/* A memo of each user's list: the ids they ignore, a line each. See ignore_cache.h. */
 #include "core/ignore_cache.h"
 
-#include "base/heap.h"
-#include "base/map.h"
+#include "base/memo.h"
 #include "room/ids.h"
 #include "store/q_accdata.h"
 
-#include <pthread.h>
-#include <stdlib.h>
-#include <string.h>
-
-#define ENTRIES_MAX 100000
 #define BYTES_MAX ((size_t)32 << 20)
 
-struct entry {
-	struct str user;		/* the key */
-	size_t n;			/* ids */
-	size_t bytes;
-	char text[];			/* user, then the ids */
-};
+static struct memo lists = MEMO_INIT(BYTES_MAX);
 
-static struct {
-	pthread_mutex_t lock;
-	struct map by_user;
-	size_t bytes;
-	uint64_t forgets;		/* calls of ignore_forget */
-} cache = { .lock = PTHREAD_MUTEX_INITIALIZER };
-
+/* Lines to ids. */
 static void
-clear(void)
+read_lines(struct arena *a, struct str text, struct ignored *out)
 {
-	struct map_iter it = map_iter(&cache.by_user);
-	void *x;
+	struct str *at = arena_array(a, struct str, IGNORE_MAX);
 
-	while ((x = map_next(&it)) != NULL)
-		free(x);
-	map_done(&cache.by_user);
-	cache.by_user = (struct map){ 0 };
-	cache.bytes = 0;
-}
-
-static void
-give(struct arena *a, const struct entry *x, struct ignored *out)
-{
-	const char *at = x->text + x->user.n;
-	struct str *user = arena_array(a, struct str, x->n);
-
-	for (size_t i = 0; i < x->n; i++) {
-		user[i] = str_dup(a, str_c(at));
-		at += user[i].n + 1;
-	}
-	*out = (struct ignored){ user, x->n };
+	*out = (struct ignored){ at, 0 };
+	while (text.n > 0 && out->n < IGNORE_MAX)
+		(void)str_cut(text, '\n', &at[out->n++], &text);
 }
 
 static bool
-get(struct arena *a, struct str user, struct ignored *out, uint64_t *forgets)
-{
-	const struct entry *x;
-
-	pthread_mutex_lock(&cache.lock);
-	*forgets = cache.forgets;
-	x = map_get(&cache.by_user, user);
-	if (x != NULL)
-		give(a, x, out);
-	pthread_mutex_unlock(&cache.lock);
-	return x != NULL;
-}
-
-static void
-put(struct str user, const struct ignored *list, uint64_t forgets)
-{
-	struct entry *x, *old;
-	size_t bytes = user.n;
-	char *at;
-
-	for (size_t i = 0; i < list->n; i++)
-		bytes += list->user[i].n + 1;
-	x = old = must(calloc(1, sizeof(*x) + bytes));
-	memcpy(x->text, user.p, user.n);
-	x->user = str_n(x->text, user.n);
-	x->n = list->n;
-	x->bytes = sizeof(*x) + bytes;
-	at = x->text + user.n;
-	for (size_t i = 0; i < list->n; i++) {
-		memcpy(at, list->user[i].p, list->user[i].n);
-		at += list->user[i].n + 1;
-	}
-	pthread_mutex_lock(&cache.lock);
-	/* Not what was read before somebody changed it. */
-	if (forgets == cache.forgets) {
-		if (cache.by_user.n >= ENTRIES_MAX || cache.bytes >= BYTES_MAX)
-			clear();
-		cache.bytes += x->bytes;
-		old = map_put(&cache.by_user, x->user, x);
-		if (old != NULL)
-			cache.bytes -= old->bytes;
-	}
-	pthread_mutex_unlock(&cache.lock);
-	free(old);
-}
-
-static bool
-load(struct ctx *c, struct str user, struct ignored *out)
+load(struct ctx *c, struct str user, struct str *lines)
 {
 	const struct json *list;
-	struct str text, *at;
 	struct json content;
+	struct str text;
+	struct buf b;
 
-	*out = (struct ignored){ NULL, 0 };
+	*lines = S("");
 	if (!accdata_get(c->db, c->a, user, 0, S("m.ignored_user_list"),
 	    &text, &c->err))
 		return false;
@@ -121,26 +38,33 @@ load(struct ctx *c, struct str user, struct ignored *out)
 	if (!json_parse(c->a, text, JSON_ANY, &content, &c->err))
 		return false;
 	list = json_get_obj(&content, S("ignored_users"));
-	if (list == NULL)
-		return true;
-	at = arena_array(c->a, struct str, list->n);
-	for (uint32_t i = 0; i < list->n && out->n < IGNORE_MAX; i++)
-		if (id_user_ok(list->m[i].key))
-			at[out->n++] = list->m[i].key;
-	out->user = at;
+	buf_init(&b, c->a, text.n + IGNORE_MAX);
+	for (uint32_t i = 0; list != NULL && i < list->n; i++) {
+		/* An id that is well-formed has no line end in it. */
+		if (i == IGNORE_MAX || !id_user_ok(list->m[i].key) ||
+		    str_find(list->m[i].key, '\n') >= 0)
+			continue;
+		buf_str(&b, list->m[i].key);
+		buf_char(&b, '\n');
+	}
+	*lines = buf_view(&b);
 	return true;
 }
 
 bool
 ignore_list(struct ctx *c, struct str user, struct ignored *out)
 {
+	struct str lines;
 	uint64_t forgets;
 
-	if (get(c->a, user, out, &forgets))
-		return true;
-	if (!load(c, user, out))
-		return false;
-	put(user, out, forgets);
+	*out = (struct ignored){ NULL, 0 };
+	if (!memo_get(&lists, c->a, user, &lines, &forgets)) {
+		if (!load(c, user, &lines))
+			return false;
+		memo_put(&lists, user, lines, forgets);
+	}
+	if (lines.n > 0)
+		read_lines(c->a, lines, out);
 	return true;
 }
 
@@ -156,21 +80,11 @@ ignores(const struct ignored *x, struct str user)
 void
 ignore_forget(struct str user)
 {
-	struct entry *x;
-
-	pthread_mutex_lock(&cache.lock);
-	cache.forgets++;
-	x = map_del(&cache.by_user, user);
-	if (x != NULL)
-		cache.bytes -= x->bytes;
-	pthread_mutex_unlock(&cache.lock);
-	free(x);
+	memo_forget(&lists, user);
 }
 
 void
 ignore_cache_stop(void)
 {
-	pthread_mutex_lock(&cache.lock);
-	clear();
-	pthread_mutex_unlock(&cache.lock);
+	memo_clear(&lists);
 }

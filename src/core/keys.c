@@ -5,6 +5,7 @@
 #include "core/e2ee.h"
 #include "core/keys_sign.h"
 #include "core/notify.h"
+#include "core/otk_cache.h"
 #include "room/ids.h"
 #include "store/q_account.h"
 #include "store/q_event.h"
@@ -62,6 +63,16 @@ check_device(struct ctx *c, const struct json *d)
 	return true;
 }
 
+/* An algorithm is a word: it is kept in lines, and shown as a member's name. */
+static bool
+is_word(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] <= ' ' || s.p[i] >= 0x7f)
+			return false;
+	return s.n > 0;
+}
+
 /* "algorithm:id" of a one-time or fallback key. */
 static bool
 check_keys(struct ctx *c, const struct json *keys, struct str device_key)
@@ -77,7 +88,8 @@ check_keys(struct ctx *c, const struct json *keys, struct str device_key)
 		struct str algorithm, id;
 
 		if (!str_cut(keys->m[i].key, ':', &algorithm, &id) ||
-		    algorithm.n == 0 || id.n == 0 || keys->m[i].key.n > 255)
+		    !is_word(algorithm) || id.n == 0 ||
+		    keys->m[i].key.n > 255)
 			return bad(c, "A key's name is algorithm:id");
 		if (v->type != JSON_STR && v->type != JSON_OBJ)
 			return bad(c, "A key is a string or an object");
@@ -191,6 +203,7 @@ keys_upload(struct ctx *c, const struct json *device,
 		return false;
 	if (!stream_transact(c->db, upload_body, &u, &u.tx, &c->err))
 		return false;
+	otk_forget(c, c->who.user, c->who.device);
 	if (u.device_changed)
 		devicelist_end(&u.tx, c->who.user);
 	else
@@ -369,6 +382,10 @@ keys_claim(struct ctx *c, const struct json *keys, struct json *out)
 
 	if (!db_transact(c->db, claim_body, &x, &c->err))
 		return false;
+	for (uint32_t i = 0; i < x.out.n; i++)
+		for (uint32_t k = 0; k < x.out.m[i].val.n; k++)
+			otk_forget(c, x.out.m[i].key,
+			    x.out.m[i].val.m[k].key);
 	*out = x.out;
 	return true;
 }

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "core/e2ee.h"
 #include "core/notify.h"
+#include "core/otk_cache.h"
 #include "core/session_cache.h"
 #include "crypto/digest.h"
 #include "store/q_sliding.h"
@@ -277,8 +278,10 @@ session_end_devices(struct ctx *c, struct str user, const struct str *device,
 		return false;
 	session_forget_user(user);
 	devicelist_end(&x.tx, user);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		otk_forget(c, user, device[i]);
 		notify_kick(user, device[i]);
+	}
 	return true;
 }
 

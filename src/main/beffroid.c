@@ -7,6 +7,7 @@
 #include "core/delayed.h"
 #include "core/housekeeping.h"
 #include "core/ignore_cache.h"
+#include "core/otk_cache.h"
 #include "core/jobs.h"
 #include "core/oidc_cache.h"
 #include "core/session.h"
@@ -359,6 +360,7 @@ main(int argc, char **argv)
 	session_cache_stop();
 	oidc_cache_stop();
 	ignore_cache_stop();
+	otk_cache_stop();
 	server_stop();
 	arena_free(a);
 	log_info("main", "stopped");

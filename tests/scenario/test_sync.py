@@ -255,3 +255,19 @@ def test_a_device_removed_by_one_who_never_synced_wakes_those_who_share_rooms(al
     began = time.monotonic()
     assert alice.sync(since, timeout=10_000)["device_lists"]["changed"] == [bob.id]
     assert time.monotonic() - began < 5
+
+
+def test_counts_of_one_time_keys_are_always_those_that_are_left(alice, bob):
+    keys = lambda *names: {f"signed_curve25519:{n}": {"key": n * 8, "signatures": {}} for n in names}
+    left = lambda: (lambda got: (got["device_one_time_keys_count"], got["device_unused_fallback_key_types"]))(alice.sync())
+    claim = lambda: bob.ok("POST", "/keys/claim", {"one_time_keys": {alice.id: {alice.device: "signed_curve25519"}}})
+    assert left() == ({"signed_curve25519": 0}, [])
+    assert alice.ok("POST", "/keys/upload", {"one_time_keys": keys("a", "b")})["one_time_key_counts"] == {"signed_curve25519": 2}
+    alice.ok("POST", "/keys/upload", {"fallback_keys": keys("f")})
+    assert left() == ({"signed_curve25519": 2}, ["signed_curve25519"])
+    claim()
+    assert left() == ({"signed_curve25519": 1}, ["signed_curve25519"])
+    claim(), claim()
+    assert left() == ({"signed_curve25519": 0}, [])
+    bad = alice.ask("POST", "/keys/upload", {"one_time_keys": {"a b:1": "x"}})
+    assert (bad[0], bad[1]["errcode"]) == (400, "M_BAD_JSON")

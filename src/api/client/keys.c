@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* Keys, cross-signing, to-device. spec: client-server, "End-to-End Encryption". */
+#include "api/client/sync_write.h"
 #include "api/res.h"
 #include "api/uia.h"
 #include "core/e2ee.h"
@@ -9,46 +10,76 @@
 
 #define QUERY_USERS_MAX 2000
 
-static void
-write_counts(struct req *rq, struct jsonw *w)
-{
-	struct otk_count *n;
-	struct str *unused;
-	size_t count = 0, nunused;
-
-	jsonw_obj(w, "one_time_key_counts");
-	if (!otk_counts(&rq->ctx, rq->ctx.who.user, rq->ctx.who.device, &n,
-	    &count, &unused, &nunused))
-		err_clear(&rq->ctx.err);
-	for (size_t i = 0; i < count; i++) {
-		jsonw_key(w, n[i].algorithm);
-		jsonw_int(w, NULL, n[i].n);
-	}
-	jsonw_obj_end(w);
-}
-
 /* POST /keys/upload: device_keys, one_time_keys, fallback_keys. */
 bool
 keys_upload_post(struct req *rq)
 {
 	const struct json *device, *one_time, *fallback;
+	struct otk_count *count;
+	struct str *unused;
+	size_t n, nunused;
 
 	if (!body_opt_obj(rq, "device_keys", &device) ||
 	    !body_opt_obj(rq, "one_time_keys", &one_time) ||
 	    !body_opt_obj(rq, "fallback_keys", &fallback) ||
-	    !keys_upload(&rq->ctx, device, one_time, fallback))
+	    !keys_upload(&rq->ctx, device, one_time, fallback) ||
+	    !otk_counts(&rq->ctx, rq->ctx.who.user, rq->ctx.who.device,
+	    &count, &n, &unused, &nunused))
 		return false;
-	write_counts(rq, res_open(rq, 200));
+	sync_write_counts(res_open(rq, 200), "one_time_key_counts", count, n);
 	return res_close(rq);
+}
+
+/* What is known of the keys of several users: each an object by user id. */
+struct known {
+	struct json devices, master, self, user;
+};
+
+static bool
+query_one(struct req *rq, struct str id, const struct json *devices,
+    struct known *out)
+{
+	struct arena *a = rq->ctx.a;
+	struct user_keys k;
+
+	if (devices->type != JSON_ARR)
+		return fail(&rq->ctx.err, M_BAD_JSON,
+		    "device_keys names a list of devices a user");
+	if (!id_user_ok(id) || !server_is_local(id))
+		return true;
+	if (!keys_query(&rq->ctx, id, devices, &k))
+		return false;
+	json_set(a, &out->devices, id, k.devices);
+	if (k.has_master)
+		json_set(a, &out->master, id, k.master);
+	if (k.has_self_signing)
+		json_set(a, &out->self, id, k.self_signing);
+	if (k.has_user_signing)
+		json_set(a, &out->user, id, k.user_signing);
+	res_note(rq, SEEN_DEVICES, id, k.devices.n);
+	return true;
+}
+
+/* All at one moment, which is also cheaper than asking anew for each. */
+static bool
+query_all(struct req *rq, const struct json *ask, struct known *out)
+{
+	bool ok = db_read_begin(rq->ctx.db, &rq->ctx.err);
+
+	if (!ok)
+		return false;
+	for (uint32_t i = 0; i < ask->n && ok; i++)
+		ok = query_one(rq, ask->m[i].key, &ask->m[i].val, out);
+	db_read_end(rq->ctx.db);
+	return ok;
 }
 
 /* POST /keys/query: device_keys { user: [device...] }. */
 bool
 keys_query_post(struct req *rq)
 {
-	struct json devices = json_new_obj(), master = json_new_obj();
-	struct json self = json_new_obj(), user = json_new_obj();
-	struct arena *a = rq->ctx.a;
+	struct known k = { json_new_obj(), json_new_obj(), json_new_obj(),
+	    json_new_obj() };
 	const struct json *ask;
 	struct jsonw *w;
 
@@ -57,33 +88,15 @@ keys_query_post(struct req *rq)
 	if (ask->n > QUERY_USERS_MAX)
 		return fail(&rq->ctx.err, M_INVALID_PARAM,
 		    "At most %d users at once", QUERY_USERS_MAX);
-	for (uint32_t i = 0; i < ask->n; i++) {
-		struct str id = ask->m[i].key;
-		struct user_keys k;
-
-		if (ask->m[i].val.type != JSON_ARR)
-			return fail(&rq->ctx.err, M_BAD_JSON,
-			    "device_keys names a list of devices a user");
-		if (!id_user_ok(id) || !server_is_local(id))
-			continue;
-		if (!keys_query(&rq->ctx, id, &ask->m[i].val, &k))
-			return false;
-		json_set(a, &devices, id, k.devices);
-		if (k.has_master)
-			json_set(a, &master, id, k.master);
-		if (k.has_self_signing)
-			json_set(a, &self, id, k.self_signing);
-		if (k.has_user_signing)
-			json_set(a, &user, id, k.user_signing);
-		res_note(rq, SEEN_DEVICES, id, k.devices.n);
-	}
+	if (!query_all(rq, ask, &k))
+		return false;
 	w = res_open(rq, 200);
-	jsonw_json(w, "device_keys", &devices);
+	jsonw_json(w, "device_keys", &k.devices);
 	jsonw_obj(w, "failures");
 	jsonw_obj_end(w);
-	jsonw_json(w, "master_keys", &master);
-	jsonw_json(w, "self_signing_keys", &self);
-	jsonw_json(w, "user_signing_keys", &user);
+	jsonw_json(w, "master_keys", &k.master);
+	jsonw_json(w, "self_signing_keys", &k.self);
+	jsonw_json(w, "user_signing_keys", &k.user);
 	if (rq->seen.n == 0)
 		res_note(rq, SEEN_DEVICES, S(""), 0);
 	return res_close(rq);

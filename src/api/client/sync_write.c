@@ -2,9 +2,19 @@
 /* See sync_write.h. */
 #include "api/client/sync_write.h"
 
-#include "core/e2ee.h"
-
 #include <stdlib.h>
+
+void
+sync_write_counts(struct jsonw *w, const char *key,
+    const struct otk_count *at, size_t n)
+{
+	jsonw_obj(w, key);
+	for (size_t i = 0; i < n; i++) {
+		jsonw_key(w, at[i].algorithm);
+		jsonw_int(w, NULL, at[i].n);
+	}
+	jsonw_obj_end(w);
+}
 
 void
 sync_write_otk(struct req *rq, struct jsonw *w)
@@ -19,12 +29,7 @@ sync_write_otk(struct req *rq, struct jsonw *w)
 		err_clear(&c->err);
 		return;
 	}
-	jsonw_obj(w, "device_one_time_keys_count");
-	for (size_t i = 0; i < nn; i++) {
-		jsonw_key(w, n[i].algorithm);
-		jsonw_int(w, NULL, n[i].n);
-	}
-	jsonw_obj_end(w);
+	sync_write_counts(w, "device_one_time_keys_count", n, nn);
 	sync_write_list(w, "device_unused_fallback_key_types", unused,
 	    nunused);
 }

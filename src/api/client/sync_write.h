@@ -4,10 +4,12 @@
 #define API_CLIENT_SYNC_WRITE_H
 
 #include "api/req.h"
+#include "core/e2ee.h"
 #include "core/userdata.h"
 
 /* device_one_time_keys_count and device_unused_fallback_key_types of the caller's device. */
 void sync_write_otk(struct req *rq, struct jsonw *w);
+void sync_write_counts(struct jsonw *w, const char *key, const struct otk_count *at, size_t n);
 void sync_write_list(struct jsonw *w, const char *key, const struct str *at, size_t n);
 /* One m.receipt event of them all; sorts them. */
 void sync_write_receipts(struct jsonw *w, struct receipt *r, size_t n);

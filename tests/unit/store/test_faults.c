@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <stdatomic.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -135,12 +136,15 @@ struct body {
 	bool ok;
 };
 
+static atomic_int coming;		/* threads that are about to queue */
+
 static void *
 run_body(void *arg)
 {
 	struct body *b = arg;
 	struct db *db = db_attach(b->f->s, &b->e);
 
+	atomic_fetch_add(&coming, 1);
 	b->ok = db_transact(db, add_body, &b->r, &b->e);
 	db_detach(db);
 	return NULL;
@@ -152,6 +156,7 @@ run_together(struct fix *f, struct body *b, int64_t fault)
 	pthread_t t[NBODIES];
 	sem_t ready, go;
 
+	atomic_store(&coming, 0);
 	sem_init(&ready, 0, 0);
 	sem_init(&go, 0, 0);
 	b[0].r.ready = &ready;
@@ -165,7 +170,10 @@ run_together(struct fix *f, struct body *b, int64_t fault)
 		if (i == 0)
 			sem_wait(&ready);
 	}
-	sleep_ms(100);
+	/* A busy machine may take its time to start them; queueing is a moment then. */
+	for (int i = 0; i < 1000 && atomic_load(&coming) < NBODIES; i++)
+		sleep_ms(10);
+	sleep_ms(200);
 	store_fault_after(f->s, fault);
 	sem_post(&go);
 	for (int i = 0; i < NBODIES; i++)
