@@ -191,6 +191,17 @@ run_steps(struct req *rq, const struct str *raw, size_t nraw)
 }
 
 static void
+log_fault(const struct req *rq)
+{
+	const struct err *e = &rq->ctx.err;
+
+	/* What may be asked again at once is no fault of the server. */
+	if (err_status(e) >= 500 && e->code != M_NOT_YET_UPLOADED &&
+	    e->retry_ms == 0)
+		log_err(LOG_ERROR, "api", rq->route->name, e);
+}
+
+static void
 error_reply(struct req *rq)
 {
 	struct err *e = &rq->ctx.err;
@@ -199,8 +210,8 @@ error_reply(struct req *rq)
 	if (e->code == M_OK)
 		fail(e, M_UNKNOWN, "The server failed");
 	seen_reset(&rq->seen);
-	if ((rq->route->flags & F_PAGE) != 0) {
-		page_error(rq);
+	if ((rq->route->flags & F_PAGE) != 0 && page_error(rq)) {
+		log_fault(rq);
 		return;
 	}
 	w = res_open(rq, err_status(e));
@@ -221,10 +232,7 @@ error_reply(struct req *rq)
 		buf_str(w->b, e->extra);
 	}
 	(void)!res_close(rq);
-	/* What may be asked again at once is no fault of the server. */
-	if (err_status(e) >= 500 && e->code != M_NOT_YET_UPLOADED &&
-	    e->retry_ms == 0)
-		log_err(LOG_ERROR, "api", rq->route->name, e);
+	log_fault(rq);
 }
 
 /* What the ledger sends once the record is on disk. */

@@ -84,7 +84,7 @@ class Browser:
             if not path.startswith("/"):
                 return Page(0, {}, "", url)             # somebody else's
             c = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=30)
-            h = {"Cookie": "; ".join(f"{k}={v}" for k, v in self.cookies.items()), **(headers or {})}
+            h = {"Accept": "text/html,*/*;q=0.8", "Cookie": "; ".join(f"{k}={v}" for k, v in self.cookies.items()), **(headers or {})}
             if self.language:
                 h["Accept-Language"] = self.language
             if body is not None:

@@ -35,7 +35,8 @@ def test_metadata_say_what_there_is(server):
         assert meta[name + "_endpoint"].startswith(server.url + "/")
     assert set(meta["grant_types_supported"]) == {"authorization_code", "refresh_token", DEVICE_GRANT}
     assert meta["response_modes_supported"] == ["query", "fragment"] and meta["code_challenge_methods_supported"] == ["S256"]
-    assert "org.matrix.cross_signing_reset" in meta["account_management_actions_supported"]
+    assert set(meta["account_management_actions_supported"]) == {"org.matrix." + x for x in (
+        "profile", "devices_list", "device_view", "device_delete", "account_deactivate", "cross_signing_reset")}
     assert server.call("GET", "/_matrix/client/unstable/org.matrix.msc2965/auth_metadata")[1] == meta
     assert server.call("GET", "/_matrix/client/unstable/org.matrix.msc2965/auth_issuer")[1] == {"issuer": meta["issuer"]}
 
@@ -45,6 +46,12 @@ def test_without_an_address_it_is_not_offered(tmp_path, new_store):
         for path in ("/_matrix/client/v1/auth_metadata", "/_beffroi/account", "/_beffroi/oauth/authorize"):
             status, answer = plain.call("GET", path)
             assert (status, answer["errcode"]) == (404, "M_UNRECOGNIZED")
+
+
+def test_programs_are_refused_in_json(server):
+    for path in ("/_matrix/client/v3/login/sso/redirect/none?redirectUrl=https%3A%2F%2Fx.example%2F", "/_beffroi/oauth/authorize?client_id=x"):
+        status, answer = server.call("GET", path)
+        assert status in (400, 404) and answer["errcode"] and answer["error"]
 
 
 def test_the_same_metadata_register_the_same_client(client, server):

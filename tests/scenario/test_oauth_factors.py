@@ -114,6 +114,14 @@ def test_no_other_way_goes_around_it(server, alice, browser):
     assert "Second factor" in stolen or stolen.status == 403 or "Sign in" in stolen
 
 
+def test_showing_again_who_one_is_takes_both(server, alice, browser):
+    secret, recovery = set_up_totp(browser)
+    page = browser.submit(browser.get("/_beffroi/account/confirm?next=_beffroi/account/password"), "/confirm", {"password": alice.password})
+    assert "Second factor" in page and "Second factor" in browser.get("/_beffroi/account/password")
+    page = browser.submit(page, "/second", {"code": recovery[0]})
+    assert "Change the password" in page
+
+
 def test_removing_it(server, alice, browser):
     set_up_totp(browser)
     page = do(browser, "totp-remove")

@@ -18,7 +18,10 @@
 
 #define DEVICES_SHOWN 500
 
-/* Where the actions that clients link to are; NULL: on the page itself. */
+/*
+ * Where the actions that clients link to are; NULL: on the page itself. The
+ * session_* ones are what the proposal called device_*.
+ */
 static const char *
 part_of(struct str action)
 {

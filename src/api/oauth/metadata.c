@@ -45,8 +45,7 @@ auth_metadata_get(struct req *rq)
 	static const char *const actions[] = { "org.matrix.profile",
 	    "org.matrix.devices_list", "org.matrix.device_view",
 	    "org.matrix.device_delete", "org.matrix.account_deactivate",
-	    "org.matrix.cross_signing_reset", "org.matrix.sessions_list",
-	    "org.matrix.session_view", "org.matrix.session_end" };
+	    "org.matrix.cross_signing_reset" };
 	struct site s;
 	struct jsonw *w;
 

@@ -257,23 +257,19 @@ text_of_error(const struct err *e)
 	return 0;
 }
 
-void
+bool
 page_error(struct req *rq)
 {
 	struct err e = rq->ctx.err;
 	struct visitor v = { .lang = visitor_lang(rq) };
+	bool offered = site_open(rq, &v.site);
 	struct page p;
 
-	/* Without an address there are no pages: say it as to a program. */
-	if (!site_open(rq, &v.site)) {
-		struct jsonw *w = res_open(rq, err_status(&e));
-
-		jsonw_cstr(w, "errcode", err_name(e.code));
-		jsonw_str(w, "error", str_c(e.text));
-		(void)!res_close(rq);
-		return;
-	}
 	rq->ctx.err = e;
+	/* Without an address there are no pages; and a program reads none. */
+	if (!offered || str_find_str(http_header_get(rq->v, "Accept"),
+	    S("text/html")) < 0)
+		return false;
 	page_begin(&p, rq, &v, T_ERROR_TITLE, text_of_error(&e));
 	if (text_of_error(&e) == 0) {
 		page_html(&p, "<p class=\"error\" role=\"alert\" "
@@ -285,8 +281,10 @@ page_error(struct req *rq)
 	page_html(&p, err_name(e.code));
 	page_html(&p, "</code></p>\n");
 	page_link(&p, S(PAGE_ROOT), T_ACCOUNT);
-	(void)!page_end(&p, err_status(&e));
+	if (!page_end(&p, err_status(&e)))
+		return false;
 	if (e.retry_ms > 0)
 		res_header(rq, "Retry-After", str_fmt(rq->ctx.a, "%lld",
 		    (long long)(e.retry_ms + 999) / 1000));
+	return true;
 }

@@ -104,7 +104,7 @@ struct str page_here(struct req *rq);
 bool page_say(struct req *rq, const struct visitor *v, enum text title, enum text what) MUST_CHECK;
 /* What a refusal is in the visitor's language, or 0. */
 enum text text_of_error(const struct err *e);
-/* The reply to a request that failed; by the frame. */
-void page_error(struct req *rq);
+/* The reply to a request that failed, by the frame; false: it is to be JSON. */
+bool page_error(struct req *rq) MUST_CHECK;
 
 #endif
