@@ -3,6 +3,7 @@
 #include "core/sticky.h"
 
 #include "core/evcache.h"
+#include "core/ignore_cache.h"
 #include "store/q_sticky.h"
 
 /* Until when any event is sticky, so that nobody asks the store in vain. Atomic. */
@@ -54,6 +55,7 @@ bool
 sticky_events(struct ctx *c, struct room *r, const struct sticky_ask *ask,
     const struct sev ***out, size_t *n)
 {
+	struct ignored ignored;
 	const struct sev **ev;
 	int64_t *nids;
 	size_t got, kept = 0;
@@ -64,11 +66,13 @@ sticky_events(struct ctx *c, struct room *r, const struct sticky_ask *ask,
 		return true;
 	if (!sticky_list(c->db, c->a, room_nid(r), ask->since, ask->now,
 	    c->now_ms, STICKY_MAX, &nids, &got, &c->err) ||
-	    !events_by_nid(c, nids, got, &ev, &got))
+	    !events_by_nid(c, nids, got, &ev, &got) ||
+	    !ignore_list(c, c->who.user, &ignored))
 		return false;
 	/* What was redacted has lost what made it sticky. */
 	for (size_t i = 0; i < got; i++)
 		if (!is_shown(ask, ev[i]) &&
+		    !ignores(&ignored, ev[i]->ev.sender) &&
 		    sticky_left(ev[i], c->now_ms) > 0 && (sev_flags(ev[i]) &
 		    (EVENT_F_REJECTED | EVENT_F_SOFT_FAILED)) == 0)
 			ev[kept++] = ev[i];

@@ -72,6 +72,17 @@ def test_who_comes_in_is_told_whatever_the_history_shows(alice, bob):
         assert hidden[-1] not in [e["event_id"] for e in joined["timeline"]["events"]]
 
 
+def test_of_people_ignored_nothing_sticks(alice, bob):
+    room = alice.create(preset="public_chat")
+    bob.join(room)
+    stick(alice, room, 60000)
+    for i in range(25):
+        alice.send(room, f"m{i}")
+    assert len(sticky(bob, room)[0]) == 1
+    bob.ok("PUT", f"/user/{quote(bob.id)}/account_data/m.ignored_user_list", {"ignored_users": {alice.id: {}}})
+    assert sticky(bob, room)[0] == []
+
+
 def test_it_ends(alice):
     room = alice.create()
     ended, redacted = stick(alice, room, 300)["event_id"], stick(alice, room, 60000, txn="s2")["event_id"]
