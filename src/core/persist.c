@@ -305,7 +305,8 @@ show(struct job *j)
 	struct pending *last = &j->p[j->n - 1];
 
 	pthread_mutex_lock(&r->lock);
-	r->nid = j->nid;
+	if (r->nid == 0)		/* only this thread knows a new room */
+		r->nid = j->nid;
 	for (size_t i = 0; i < j->n; i++)
 		show_one(r, &j->p[i]);
 	r->head.state = j->root;

@@ -163,3 +163,13 @@ def test_the_same_transaction_needs_no_body_again(alice):
     room = alice.create()
     delay = later(alice, room, 60000)
     assert alice.ok("PUT", f"/rooms/{quote(room)}/send/m.room.message/d1?{DELAY}=60000") == {"delay_id": delay}
+
+
+def test_at_the_moment_it_is_due_it_is_either_cancelled_or_sent(server, alice):
+    room = alice.create()
+    for i in range(20):
+        delay = later(alice, room, 20, f"m{i}", f"t{i}")
+        time.sleep(0.018 + i * 0.0002)
+        status = act(server, delay, "cancel" if i % 2 else "send")[0]
+        got = bodies(alice.messages(room)["chunk"]).count(f"m{i}")
+        assert (status, got) in ({(200, 0), (409, 1)} if i % 2 else {(200, 1)})
