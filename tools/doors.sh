@@ -38,7 +38,7 @@ rule code "$word(strcpy|strcat|sprintf|vsprintf|strncpy|strncat|strtok|strtok_r|
 rule code "$word(clock_gettime|gettimeofday|time|getrandom|getentropy|randombytes_[a-z]+|RAND_bytes|arc4random[a-z_]*)\(" \
 	'src/base/clock\.c' 'clocks and random bytes come from base/clock.h'
 rule code "$word(malloc|calloc|realloc|free|strdup|strndup|aligned_alloc|asprintf)\(" \
-	'src/(base|net)/[^:]*|src/[a-z]+/[a-z_]*cache[a-z_]*\.c|src/main/decoder[a-z_]*\.c|src/store/db[a-z_]*\.c|src/[a-z]+/notify[a-z_]*\.c|src/api/api\.c|src/core/(room_load|typing|e2ee|userdata|unicode|jobs)\.c|src/crypto/digest\.c|src/guard/ledger(_file)?\.c|src/main/beffroid\.c' \
+	'src/(base|net)/[^:]*|src/[a-z]+/[a-z_]*cache[a-z_]*\.c|src/main/decoder[a-z_]*\.c|src/store/db[a-z_]*\.c|src/[a-z]+/notify[a-z_]*\.c|src/api/api\.c|src/core/(room_load|typing|e2ee|userdata|unicode|jobs)\.c|src/crypto/digest\.c|src/guard/ledger\.c|src/main/beffroid\.c' \
 	'memory comes from an arena; the heap is for base, net and caches'
 rule text '"[^"]*(SELECT [^"]* FROM |INSERT (OR [A-Z]+ )?INTO |UPDATE [a-z_]+ SET |DELETE FROM )' \
 	'src/store/[^:]*' 'SQL stands in store'

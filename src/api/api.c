@@ -299,7 +299,7 @@ send_reply(struct req *rq)
 	x = must(malloc(sizeof(*x)));
 	*x = (struct sending){ rq->http, rq->res };
 	if (!ledger_commit(&rq->ctx.who, rq->route->name, rq->ctx.now_ms,
-	    &rq->seen, recorded, x))
+	    rq->route->access == ACCESS_SYNC, &rq->seen, recorded, x))
 		recorded(x, false);
 }
 

@@ -272,8 +272,7 @@ note_event(struct req *rq, const struct room *room, const struct sev *ev,
     const struct res_event_opt *opt)
 {
 	if (opt->stripped)
-		seen_add(&rq->seen, SEEN_STRIPPED, room_id(room), ev->nid,
-		    ev->nid, 1, 0);
+		seen_stripped(&rq->seen, room_id(room), ev->nid);
 	else if (ev->seq != 0 && !opt->state)
 		seen_event(&rq->seen, room_id(room), ev->seq);
 	else

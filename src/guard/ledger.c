@@ -1,41 +1,34 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * The ledger's thread: takes every record that waits, chains and writes them at
- * once, waits for the disk, then lets the replies go. See ledger.h and
- * docs/decisions/0004.
- *
- * The file carries on where it ended. A last line that a crash cut was never
- * acted on: it is set aside. Where the file is damaged otherwise it is left as
- * it is for whoever must look into it, the log raises an alarm, and a new file
- * begins from its last line.
+ * The ledger's thread: takes every record that waits, writes them as one batch,
+ * waits for the disk, then lets the replies go. Twice a second it writes what
+ * was folded into open intervals and signs the tree. See ledger.h and
+ * docs/decisions/0004, 0007.
  */
 #include "guard/ledger.h"
 
-#include "base/file.h"
+#include "base/clock.h"
 #include "base/heap.h"
-#include "base/jsonw.h"
 #include "base/log.h"
 #include "base/metric.h"
-#include "guard/ledger_file.h"
+#include "guard/follow_cache.h"
+#include "guard/ledger_disk.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define QUEUE_MAX 20000
 #define QUEUE_BYTES_MAX ((size_t)128 << 20)
-#define LINK_BYTES 80		/* more than the chain adds to a line */
-#define FILE_MAX_BYTES (256 << 20)
+#define TICK_MS 500
+#define EXPIRE_MS 60000
 
 struct entry {
 	struct entry *next;
-	void (*done)(void *arg, bool ok);
+	void (*done)(void *arg, bool ok);	/* NULL: tried until it is written */
 	void *arg;
-	struct buf line;		/* up to, not including, the prev member */
+	struct buf spelled;			/* canonical */
 };
 
 static struct {
@@ -44,156 +37,234 @@ static struct {
 	pthread_t thread;
 	struct entry *first, **last;
 	size_t n, bytes_queued;
-	bool stop, running;
+	bool stop, running, off;
+	bool folds;			/* the disk takes, and no segment ends */
+	bool dirty;			/* written and not signed */
 
 	/* the thread's own */
-	struct arena *a;
-	struct str dir;
-	bool sync;
-	int fd;
-	int64_t number, bytes;
-	char prev[LEDGER_HASH_HEX];
-	struct buf batch;
+	struct disk disk;
+	bool failing;
+	int64_t expired_ms;
 	int64_t records;		/* atomic */
-	struct metric *written, *failed;
+	struct metric *written, *folded, *failed;
 } led = { .lock = PTHREAD_MUTEX_INITIALIZER,
-	.queued = PTHREAD_COND_INITIALIZER, .fd = -1 };
+	.queued = PTHREAD_COND_INITIALIZER };
 
-/* [kind, object, first, last, count, bytes]: zeros at the end are left out. */
-static void
-write_item(struct jsonw *w, const struct seen_item *x)
-{
-	jsonw_arr(w, NULL);
-	jsonw_str(w, NULL, seen_kind_name(x->kind));
-	jsonw_str(w, NULL, x->object);
-	jsonw_int(w, NULL, x->first);
-	jsonw_int(w, NULL, x->last);
-	jsonw_int(w, NULL, x->count);
-	if (x->bytes != 0)
-		jsonw_int(w, NULL, x->bytes);
-	jsonw_arr_end(w);
-}
-
-static void
-write_record(struct buf *b, const struct actor *who, const char *operation,
-    int64_t now_ms, const struct seen *seen)
-{
-	struct jsonw w;
-
-	jsonw_init(&w, b);
-	jsonw_obj(&w, NULL);
-	jsonw_int(&w, "at", now_ms);
-	jsonw_str(&w, "who", who->user);
-	if (who->device.n > 0)
-		jsonw_str(&w, "device", who->device);
-	if (who->session != 0)
-		jsonw_int(&w, "session", who->session);
-	jsonw_str(&w, "address", who->address);
-	if (who->agent.n > 0)
-		jsonw_str(&w, "agent", who->agent);
-	jsonw_cstr(&w, "operation", operation);
-	jsonw_arr(&w, "seen");
-	for (size_t i = 0; i < seen->n; i++)
-		write_item(&w, &seen->item[i]);
-	jsonw_arr_end(&w);
-	jsonw_obj_end(&w);
-	/* The thread appends the chain in place of the closing brace. */
-	if (!b->over)
-		b->n--;
-}
-
-bool
-ledger_commit(const struct actor *who, const char *operation, int64_t now_ms,
-    const struct seen *seen, void (*done)(void *arg, bool ok), void *arg)
+static struct entry *
+new_entry(void (*done)(void *arg, bool ok), void *arg, const struct record *r)
 {
 	struct entry *x = must(calloc(1, sizeof(*x)));
-	bool ok;
 
 	x->done = done;
 	x->arg = arg;
-	buf_init(&x->line, NULL, LEDGER_LINE_MAX);
-	write_record(&x->line, who, operation, now_ms, seen);
+	buf_init(&x->spelled, NULL, RECORD_MAX);
+	record_spell(&x->spelled, r);
+	return x;
+}
+
+static void
+free_entry(struct entry *x)
+{
+	buf_free(&x->spelled);
+	free(x);
+}
+
+static bool
+push(struct entry *x)
+{
+	bool ok;
+
 	pthread_mutex_lock(&led.lock);
-	ok = led.running && !led.stop && !x->line.over && led.n < QUEUE_MAX &&
-	    led.bytes_queued + x->line.n <= QUEUE_BYTES_MAX;
+	ok = led.running && !led.stop && led.n < QUEUE_MAX &&
+	    led.bytes_queued + x->spelled.n <= QUEUE_BYTES_MAX;
 	if (ok) {
-		led.bytes_queued += x->line.n;
+		led.bytes_queued += x->spelled.n;
 		*led.last = x;
 		led.last = &x->next;
 		led.n++;
 		pthread_cond_signal(&led.queued);
 	}
 	pthread_mutex_unlock(&led.lock);
-	if (!ok) {
-		buf_free(&x->line);
-		free(x);
-	}
 	return ok;
 }
 
-static bool
-open_file(int64_t number)
+/* Takes out of seen what goes on from open intervals. */
+static void
+fold(const struct actor *who, struct str operation, int64_t now_ms,
+    struct seen *seen)
 {
-	char *path = str_cz(led.a, ledger_path(led.a, led.dir, number));
-	struct stat st;
+	char place[1024];
+	struct buf b = { place, 0, sizeof(place), sizeof(place), NULL, false };
+	size_t n = 0, folded = 0;
+	bool first;
 
-	if (led.fd >= 0)
-		close(led.fd);
-	led.fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-	led.number = number;
-	led.bytes = led.fd >= 0 && fstat(led.fd, &st) == 0 ? st.st_size : 0;
-	return led.fd >= 0 && (!led.sync || file_sync_parent(str_c(path)));
+	record_spell_who(&b, who);
+	pthread_mutex_lock(&led.lock);
+	first = !follow_waits();
+	for (size_t i = 0; i < seen->n; i++) {
+		const struct seen_item *x = &seen->item[i];
+
+		if (led.folds && !b.over && x->kind == SEEN_EVENTS &&
+		    follow_fold(buf_view(&b), operation, x, now_ms))
+			folded++;
+		else
+			seen->item[n++] = *x;
+	}
+	seen->n = n;
+	if (first && folded > 0)
+		pthread_cond_signal(&led.queued);
+	pthread_mutex_unlock(&led.lock);
+	metric_add(led.folded, (int64_t)folded);
 }
 
-/* Adds the chain to each line and gathers them. */
-static void
-chain(struct entry *list)
+bool
+ledger_commit(const struct actor *who, const char *operation, int64_t now_ms,
+    bool follows, struct seen *seen, void (*done)(void *arg, bool ok),
+    void *arg)
 {
-	for (struct entry *x = list; x != NULL; x = x->next) {
-		struct str line = buf_view(&x->line);
-		size_t from = led.batch.n;
+	struct record r = { .type = RECORD_SHOWN, .at_ms = now_ms,
+	    .follows = follows, .who = *who, .operation = str_c(operation) };
+	struct entry *x;
 
-		buf_str(&led.batch, line);
-		buf_c(&led.batch, ",\"prev\":\"");
-		buf_add(&led.batch, led.prev, sizeof(led.prev));
-		buf_c(&led.batch, "\"}");
-		ledger_hash(str_n(led.batch.p + from, led.batch.n - from),
-		    led.prev);
-		buf_char(&led.batch, '\n');
+	if (led.off) {
+		done(arg, true);
+		return true;
+	}
+	seen_finish(seen);
+	if (follows)
+		fold(who, r.operation, now_ms, seen);
+	if (follows && seen->n == 0) {
+		done(arg, true);
+		return true;
+	}
+	r.item = seen->item;
+	r.n = seen->n;
+	x = new_entry(done, arg, &r);
+	if (!x->spelled.over && push(x))
+		return true;
+	free_entry(x);
+	return false;
+}
+
+/* After a batch: what its following records opened may be folded into. */
+static void
+open_followed(struct record *rec, size_t n, int64_t id)
+{
+	for (size_t i = 0; i < n; i++) {
+		char place[1024];
+		struct buf b = { place, 0, sizeof(place), sizeof(place), NULL,
+		    false };
+
+		if (!rec[i].follows)
+			continue;
+		record_spell_who(&b, &rec[i].who);
+		for (size_t k = 0; k < rec[i].n; k++) {
+			if (rec[i].item[k].kind != SEEN_EVENTS)
+				continue;
+			if (!b.over)
+				follow_open(buf_view(&b), rec[i].operation,
+				    &rec[i].item[k], id, rec[i].at_ms);
+			id++;
+		}
 	}
 }
 
-/* A write that failed half-way is taken back; if even that fails, a new file begins. */
+/* What was folded and can't be added to its segment any more comes as records of its own. */
 static void
-take_back(const char prev[LEDGER_HASH_HEX])
+save_folded(void)
 {
-	memcpy(led.prev, prev, sizeof(led.prev));
-	log_error("ledger", "a record cannot be written: nothing is disclosed",
-	    LC("why", strerror(errno)));
-	if (led.fd < 0 || ftruncate(led.fd, led.bytes) != 0) {
-		if (!open_file(led.number + 1))
-			log_error("ledger", "no new file can be opened");
+	struct record_part *part;
+	struct entry **at = &led.first;
+	size_t n;
+
+	follow_take(led.disk.work, &part, &n);
+	for (size_t i = 0; i < n; i++) {
+		struct record more = { .type = RECORD_MORE, .part = part,
+		    .nparts = n, .at_ms = clock_now_ms() }, r;
+		struct seen_item item;
+		struct entry *x;
+
+		if (!intervals_part(&led.disk.intervals, &more, i, &item, &r))
+			continue;
+		x = new_entry(NULL, NULL, &r);
+		x->next = *at;
+		*at = x;
+		if (led.last == at)
+			led.last = &x->next;
+		at = &x->next;
+		led.n++;
+		led.bytes_queued += x->spelled.n;
 	}
+	follow_clear();
 }
 
+/* A segment that can't be written any more is left. */
 static bool
-write_batch(struct entry *list)
+have_segment(void)
 {
-	char prev[LEDGER_HASH_HEX];
+	if (led.disk.fd >= 0)
+		return true;
+	pthread_mutex_lock(&led.lock);
+	save_folded();
+	pthread_mutex_unlock(&led.lock);
+	return disk_rotate(&led.disk);
+}
 
-	memcpy(prev, led.prev, sizeof(prev));
-	buf_reset(&led.batch);
-	chain(list);
-	if (led.fd < 0 || led.batch.over ||
-	    !file_write_all(led.fd, buf_view(&led.batch)) ||
-	    (led.sync && fdatasync(led.fd) != 0)) {
-		take_back(prev);
+/* Writes the records of the list and, with `more`, what was folded. */
+static bool
+write_batch(struct entry *list, bool more, bool end)
+{
+	struct disk *d = &led.disk;
+	struct record *rec, part = { .type = RECORD_MORE },
+	    last = { .type = RECORD_END };
+	int64_t id, now_ms = clock_now_ms();
+	size_t n = 0, i = 0;
+
+	if (!have_segment())
 		return false;
+	disk_begin(d, now_ms);
+	id = (int64_t)d->intervals.n;
+	for (struct entry *x = list; x != NULL; x = x->next)
+		n++;
+	rec = arena_array(d->work, struct record, n);
+	pthread_mutex_lock(&led.lock);
+	if (more)
+		follow_take(d->work, &part.part, &part.nparts);
+	pthread_mutex_unlock(&led.lock);
+	part.at_ms = last.at_ms = now_ms;
+	if (part.nparts > 0)
+		disk_add(d, &part);
+	for (struct entry *x = list; x != NULL; x = x->next, i++) {
+		/* Our own words: they are well-formed. */
+		if (!record_read(d->work, buf_view(&x->spelled), &rec[i]))
+			abort();
+		disk_add(d, &rec[i]);
 	}
-	led.bytes += (int64_t)led.batch.n;
-	if (led.bytes > FILE_MAX_BYTES && !open_file(led.number + 1))
-		log_error("ledger", "no new file can be opened");
+	if (end && d->intervals.n > 0)
+		disk_add(d, &last);
+	if (!disk_write(d))
+		return false;
+	pthread_mutex_lock(&led.lock);
+	if (more)
+		follow_written(now_ms);
+	open_followed(rec, n, id);
+	led.dirty = led.dirty || d->n > 0;
+	pthread_mutex_unlock(&led.lock);
 	return true;
+}
+
+/* Nobody waits for it: it must come first when the disk takes again. */
+static void
+put_back(struct entry *x)
+{
+	pthread_mutex_lock(&led.lock);
+	x->next = led.first;
+	if (led.first == NULL)
+		led.last = &x->next;
+	led.first = x;
+	led.n++;
+	led.bytes_queued += x->spelled.n;
+	pthread_mutex_unlock(&led.lock);
 }
 
 static void
@@ -205,130 +276,164 @@ finish(struct entry *list, bool ok)
 		struct entry *x = list;
 
 		list = x->next;
-		x->done(x->arg, ok);
-		buf_free(&x->line);
-		free(x);
 		n++;
+		if (!ok && x->done == NULL) {
+			put_back(x);
+			continue;
+		}
+		if (x->done != NULL)
+			x->done(x->arg, ok);
+		free_entry(x);
 	}
 	metric_add(ok ? led.written : led.failed, n);
 	if (ok)
 		__atomic_add_fetch(&led.records, n, __ATOMIC_RELAXED);
 }
 
-static void *
-ledger_main(void *arg)
+static void
+say(bool ok)
+{
+	if (!ok && !led.failing)
+		log_error("ledger", "a record cannot be written: nothing is "
+		    "disclosed", LC("why", strerror(errno)));
+	if (ok && led.failing)
+		log_info("ledger", "records are written again");
+	led.failing = !ok;
+	pthread_mutex_lock(&led.lock);
+	led.folds = ok;
+	pthread_mutex_unlock(&led.lock);
+}
+
+/* Ends the segment: nothing may be folded between its last record and the next one's first. */
+static void
+rotate(void)
+{
+	pthread_mutex_lock(&led.lock);
+	led.folds = false;
+	pthread_mutex_unlock(&led.lock);
+	if (!write_batch(NULL, true, true) || !disk_rotate(&led.disk)) {
+		say(false);
+		return;
+	}
+	pthread_mutex_lock(&led.lock);
+	follow_clear();
+	led.folds = true;
+	pthread_mutex_unlock(&led.lock);
+}
+
+/* Waits until something is to be written or signed. */
+static struct entry *
+wait_for_work(int64_t *due_ms, bool *stop)
 {
 	struct entry *list;
 
-	(void)arg;
-	for (;;) {
-		pthread_mutex_lock(&led.lock);
-		while (led.first == NULL && !led.stop)
+	pthread_mutex_lock(&led.lock);
+	while (led.first == NULL && !led.stop && clock_now_ms() < *due_ms) {
+		struct timespec until = { .tv_sec = (time_t)(*due_ms / 1000),
+		    .tv_nsec = (long)(*due_ms % 1000) * 1000000 };
+
+		if (follow_waits() || led.dirty) {
+			pthread_cond_timedwait(&led.queued, &led.lock, &until);
+		} else {
 			pthread_cond_wait(&led.queued, &led.lock);
-		list = led.first;
-		led.first = NULL;
-		led.last = &led.first;
-		led.n = led.bytes_queued = 0;
+			*due_ms = clock_now_ms() + TICK_MS;
+		}
+	}
+	list = led.first;
+	led.first = NULL;
+	led.last = &led.first;
+	led.n = led.bytes_queued = 0;
+	*stop = led.stop;
+	pthread_mutex_unlock(&led.lock);
+	return list;
+}
+
+/* What is due twice a second. */
+static void
+tick(int64_t now_ms)
+{
+	bool sign;
+
+	pthread_mutex_lock(&led.lock);
+	sign = led.dirty;
+	led.dirty = false;
+	if (now_ms - led.expired_ms >= EXPIRE_MS) {
+		follow_expire(now_ms);
+		led.expired_ms = now_ms;
+	}
+	pthread_mutex_unlock(&led.lock);
+	if (sign && !disk_sign(&led.disk)) {
+		log_warn("ledger", "no checkpoint can be written",
+		    LC("why", strerror(errno)));
+		pthread_mutex_lock(&led.lock);
+		led.dirty = true;
 		pthread_mutex_unlock(&led.lock);
-		if (list == NULL)
-			return NULL;
-		finish(list, write_batch(list));
 	}
+	if (disk_is_full(&led.disk))
+		rotate();
 }
 
-static bool
-cannot(struct err *e, struct str path)
+static void *
+ledger_main(void *arg)
 {
-	return fail(e, M_UNKNOWN, "Cannot write " STR_FMT ": %s",
-	    STR_ARG(path), strerror(errno));
+	int64_t due_ms = clock_now_ms() + TICK_MS;
+	bool stop = false;
+
+	(void)arg;
+	while (!stop) {
+		struct entry *list = wait_for_work(&due_ms, &stop);
+		int64_t now_ms = clock_now_ms();
+		bool due = now_ms >= due_ms || stop;
+
+		if (list != NULL || due) {
+			bool ok = write_batch(list, due, stop);
+
+			say(ok);
+			finish(list, ok);
+		}
+		if (due) {
+			tick(now_ms);
+			due_ms = now_ms + TICK_MS;
+		}
+	}
+	return NULL;
 }
 
-/* Moves what comes after the whole lines of a file into one beside it. */
-static bool
-set_aside(struct str path, int64_t number, int64_t from, struct err *e)
+static void
+start_metrics(void)
 {
-	struct str to = str_fmt(led.a, STR_FMT "/%06lld.cut",
-	    STR_ARG(led.dir), (long long)number);
-	int in = open(str_cz(led.a, path), O_RDWR | O_CLOEXEC);
-	int out = open(str_cz(led.a, to), O_WRONLY | O_CREAT | O_APPEND |
-	    O_CLOEXEC, 0600);
-	char piece[16384];
-	int64_t at = from;
-	ssize_t n = 0;
-	bool ok = in >= 0 && out >= 0;
-
-	while (ok && (n = pread(in, piece, sizeof(piece), at)) > 0) {
-		ok = write(out, piece, (size_t)n) == n;
-		at += n;
-	}
-	ok = ok && n == 0 && fsync(out) == 0 && ftruncate(in, from) == 0 &&
-	    fsync(in) == 0;
-	if (in >= 0)
-		close(in);
-	if (out >= 0)
-		close(out);
-	if (ok)
-		log_warn("ledger", "a line that a crash cut was set aside",
-		    LS("file", to), LI("bytes", at - from));
-	return ok || cannot(e, to);
-}
-
-/* Where the chain stands, from the last file that is not empty. */
-static bool
-recover(struct err *e)
-{
-	struct ledger_walk w = { .bad = 0 };
-	int64_t *file, last = 1, walked = 0;
-	struct str path;
-	size_t n;
-
-	memset(w.prev, '0', sizeof(w.prev));
-	if (!ledger_files(led.a, led.dir, &file, &n, e))
-		return false;
-	for (size_t i = n; i > 0; i--) {
-		path = ledger_path(led.a, led.dir, file[i - 1]);
-		w.any_first = i > 1;
-		memset(w.prev, '0', sizeof(w.prev));
-		if (!ledger_walk(path, &w, e))
-			return false;
-		if (w.cut && !set_aside(path, file[i - 1], w.bytes, e))
-			return false;
-		walked = file[i - 1];
-		if (w.records > 0)
-			break;
-	}
-	memcpy(led.prev, w.prev, sizeof(led.prev));
-	if (n > 0)
-		last = file[n - 1];
-	if (w.bad != 0 && w.bad <= w.records) {
-		log_error("ledger", "the record is damaged",
-		    LS("file", path), LI("record", w.bad), LC("why", w.why));
-		last += walked == last;
-	}
-	return open_file(last) ||
-	    cannot(e, ledger_path(led.a, led.dir, last));
+	led.written = metric_counter("beffroi_ledger_records_total",
+	    "Records of what was disclosed", NULL);
+	led.folded = metric_counter("beffroi_ledger_folded_total",
+	    "Rooms of syncs that went on from an open interval", NULL);
+	led.failed = metric_counter("beffroi_ledger_failed_total",
+	    "Records that could not be written; nothing was disclosed", NULL);
 }
 
 bool
 ledger_start(const struct ledger_conf *conf, struct err *e)
 {
-	led.a = arena_new(8 << 20);
-	led.dir = str_dup(led.a, conf->dir);
-	led.sync = conf->sync;
-	led.stop = false;
+	struct disk_left left;
+
+	start_metrics();
+	led.off = conf->unsafe_off;
+	if (led.off) {
+		log_error("ledger", "the record of what is read is OFF: for "
+		    "measuring only");
+		return true;
+	}
+	led.stop = led.failing = led.dirty = false;
 	led.first = NULL;
 	led.last = &led.first;
-	led.records = 0;
-	led.written = metric_counter("beffroi_ledger_records_total",
-	    "Records of what was disclosed", NULL);
-	led.failed = metric_counter("beffroi_ledger_failed_total",
-	    "Records that could not be written; nothing was disclosed", NULL);
-	buf_init(&led.batch, NULL, QUEUE_BYTES_MAX + QUEUE_MAX * LINK_BYTES);
-	if (mkdir(str_cz(led.a, led.dir), 0700) != 0 && errno != EEXIST)
-		return fail(e, M_UNKNOWN, "Cannot make the folder " STR_FMT
-		    ": %s", STR_ARG(led.dir), strerror(errno));
-	if (!recover(e))
+	led.n = led.bytes_queued = 0;
+	led.records = led.expired_ms = 0;
+	if (!disk_open(&led.disk, conf, &left, e))
 		return false;
+	for (size_t i = left.n; i > 0; i--)
+		put_back(new_entry(NULL, NULL, &left.rec[i - 1]));
+	led.folds = true;
+	/* Also what the tree was behind by is signed soon. */
+	led.dirty = true;
 	if (pthread_create(&led.thread, NULL, ledger_main, NULL) != 0)
 		abort();
 	led.running = true;
@@ -338,6 +443,9 @@ ledger_start(const struct ledger_conf *conf, struct err *e)
 void
 ledger_stop(void)
 {
+	struct entry *x;
+
+	led.off = false;
 	if (!led.running)
 		return;
 	pthread_mutex_lock(&led.lock);
@@ -345,11 +453,13 @@ ledger_stop(void)
 	pthread_cond_signal(&led.queued);
 	pthread_mutex_unlock(&led.lock);
 	pthread_join(led.thread, NULL);
-	close(led.fd);
-	led.fd = -1;
+	while ((x = led.first) != NULL) {
+		led.first = x->next;
+		free_entry(x);
+	}
+	follow_clear();
+	disk_close(&led.disk);
 	led.running = false;
-	buf_free(&led.batch);
-	arena_free(led.a);
 }
 
 int64_t

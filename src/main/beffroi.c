@@ -21,7 +21,9 @@ static const char usage[] =
     "  token delete TOKEN\n"
     "  backup DIR                a consistent copy of a running server\n"
     "  restore DIR               lay a backup into an empty --data folder\n"
-    "  ledger verify             check the record of what was read\n";
+    "  ledger verify             check the record of what was read\n"
+    "  ledger show [--account ID] [--device ID] [--address A] [--room ID]\n"
+    "              [--from TIME] [--to TIME]   what was read, as lines of JSON\n";
 
 /* Reads a line without showing it when that is a terminal. */
 static struct str
@@ -169,7 +171,7 @@ static const struct {
 	{ "lock", 2, do_lock }, { "unlock", 2, do_lock },
 	{ "deactivate", 2, do_deactivate }, { "users", 1, do_users },
 	{ "token", 1, do_token }, { "backup", 2, cli_backup },
-	{ "restore", 2, cli_restore }, { "ledger", 2, cli_verify },
+	{ "restore", 2, cli_restore }, { "ledger", 2, cli_ledger },
 };
 
 int

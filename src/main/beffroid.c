@@ -11,6 +11,7 @@
 #include "core/jobs.h"
 #include "core/oidc_cache.h"
 #include "core/session.h"
+#include "core/room.h"
 #include "guard/ledger.h"
 #include "net/client.h"
 
@@ -304,6 +305,25 @@ wait_for_signal(struct http_server *s, sigset_t *set)
 	}
 }
 
+/* For the ledger, once at the start: the last event there is in a room. */
+static bool
+room_last(void *arg, struct str room_id, int64_t *seq)
+{
+	struct ctx c = { .a = arena_new((size_t)64 << 20) };
+	struct room *r;
+	bool ok;
+
+	(void)arg;
+	c.db = db_attach(server_get()->store, &c.err);
+	ok = c.db != NULL && room_open(&c, room_id, &r);
+	if (ok)
+		*seq = room_head(r).last_seq;
+	if (c.db != NULL)
+		db_detach(c.db);
+	arena_free(c.a);
+	return ok;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -338,7 +358,10 @@ main(int argc, char **argv)
 	if (!server_start(conf_get(), &e))
 		give_up("cannot start", &e);
 	ledger = (struct ledger_conf){ .sync = conf_get()->ledger_sync,
-	    .dir = str_cat(a, conf_get()->data_dir, S("/ledger")) };
+	    .dir = str_cat(a, conf_get()->data_dir, S("/ledger")),
+	    .origin = str_cat(a, server_get()->name, S("/ledger")),
+	    .unsafe_off = conf_get()->ledger_unsafe_off,
+	    .room_last = room_last };
 	if (!ledger_start(&ledger, &e) || !start_client(a, &e) ||
 	    !api_start(&e))
 		give_up("cannot start", &e);

@@ -11,14 +11,14 @@ bool cli_call(struct arena *a, const char *data, const char *method, struct str 
 struct cli {
 	struct arena *a;
 	const char *data;		/* --data, default ./data */
-	struct str arg[8];
+	struct str arg[20];
 	size_t nargs;
 	bool admin;
 };
 
 int cli_backup(struct cli *c);
 int cli_restore(struct cli *c);
-int cli_verify(struct cli *c);
+int cli_ledger(struct cli *c);
 int cli_failed(const struct err *e);
 
 #endif

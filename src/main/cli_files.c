@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* What works on files: restoring a backup, verifying the record. */
+/* What works on files: restoring a backup. */
 #include "base/file.h"
 #include "base/log.h"
 #include "crypto/digest.h"
-#include "guard/ledger.h"
 #include "main/cli.h"
 #include "store/q_restore.h"
 
@@ -16,29 +15,6 @@ cli_failed(const struct err *e)
 {
 	fprintf(stderr, "beffroi: %s\n", e->text);
 	return 1;
-}
-
-/* ledger verify: walks every file of the record. */
-int
-cli_verify(struct cli *c)
-{
-	struct ledger_check check;
-	struct err e;
-
-	crypto_start();
-	if (!ledger_verify(c->a, str_fmt(c->a, "%s/ledger", c->data), &check,
-	    &e))
-		return cli_failed(&e);
-	if (check.bad_record != 0) {
-		printf("The record is damaged: " STR_FMT ", record %lld: %s.\n",
-		    STR_ARG(check.bad_file), (long long)check.bad_record,
-		    check.why);
-		return 1;
-	}
-	printf("The record is whole: %lld records; the last one's hash is "
-	    STR_FMT ".\n", (long long)check.records,
-	    STR_ARG(check.last_hash));
-	return 0;
 }
 
 /* backup DIR: asks the daemon for a copy of one moment. */

@@ -98,10 +98,27 @@ class Server:
         lines = (x.rsplit(" ", 1) for x in data.decode().splitlines() if x.startswith("beffroi_"))
         return {name: float(value) for name, value in lines}
 
-    def ledger(self):
-        """Every record that is on disk, in order."""
-        return [json.loads(line) for f in sorted((self.data / "ledger").glob("*.jsonl"))
-                for line in f.read_text().splitlines()]
+    def ledger(self, *filters):
+        """
+        Every record that is on disk, in order; `seen` as [kind, object, first, last, count, bytes], in full in `items`.
+        What was folded into open intervals is there half a second later: see settled().
+        """
+        out = subprocess.run([self.ctl(), "ledger", "show", "--data", str(self.data), *filters], capture_output=True, check=True)
+        records = [json.loads(line) for line in out.stdout.splitlines()]
+        for r in records:
+            r["items"] = r["seen"]
+            r["seen"] = [[x["kind"], x["object"], x["first"], x["last"], x["count"]] + ([x["bytes"]] if "bytes" in x else [])
+                         for x in r["items"]]
+        return records
+
+    def settled(self, *filters):
+        """The same, once all that was sent until now is in it."""
+        time.sleep(1.2)
+        return self.ledger(*filters)
+
+    @staticmethod
+    def ctl():
+        return os.path.join(os.path.dirname(os.environ["BEFFROID"]), "beffroi")
 
     def user(self, name=None):
         return User(self, name or "u" + secrets.token_hex(5)).register()

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """What is read is on record before the reply, and the record holds together."""
+import base64
 import hashlib
+import subprocess
 
 from beffroid import quote
 
@@ -45,10 +47,90 @@ def test_files_are_noted_with_their_size(server, alice):
     assert [r["seen"][0] for r in by(server, alice, "download_get")] == [["media", name, 0, 9, 1, 10], ["media", name, 2, 4, 1, 3]]
 
 
-def test_the_record_is_a_chain(server, alice):
-    alice.sync()
-    prev = "0" * 64
-    for f in sorted((server.data / "ledger").glob("*.jsonl")):
-        for line in f.read_bytes().splitlines():
-            assert line.endswith(b'"prev":"' + prev.encode() + b'"}')
-            prev = hashlib.sha256(line).hexdigest()
+def test_rows_of_searches_and_directories_are_named(server, alice, bob):
+    room = alice.create(preset="public_chat", name="Salle des actes " + alice.name)
+    alice.ok("PUT", f"/directory/list/room/{quote(room)}", {"visibility": "public"})
+    bob.join(room)
+    rows = alice.ok("POST", "/user_directory/search", {"search_term": bob.name})["results"]
+    assert by(server, alice, "user_search_post")[-1]["items"][0]["rows"] == [r["user_id"] for r in rows] == [bob.id]
+    rows = bob.ok("POST", "/publicRooms", {"filter": {"generic_search_term": alice.name}})["chunk"]
+    assert by(server, bob, "public_rooms_post")[-1]["items"][0]["rows"] == [r["room_id"] for r in rows] == [room]
+
+
+def test_state_is_on_record_event_by_event(server, alice, bob):
+    room = alice.create()
+    for who in (bob, server.user(), server.user()):
+        alice.ok("POST", f"/rooms/{quote(room)}/invite", {"user_id": who.id})
+    everything = alice.ok("GET", f"/rooms/{quote(room)}/state")
+    members = alice.ok("GET", f"/rooms/{quote(room)}/members")["chunk"]
+
+    def nids(operation):
+        (item,) = by(server, alice, operation)[0]["items"]
+        return {n for first, last in item["ranges"] for n in range(first, last + 1)}
+    assert len(nids("state_get")) == len(everything) and len(nids("members_get")) == len(members) == 4
+    assert nids("members_get") < nids("state_get")
+
+
+def follow(user, rooms, rounds):
+    """Syncs so often; what came, by room."""
+    at, got = user.sync()["next_batch"], []
+    for i in range(rounds):
+        for room in rooms:
+            rooms[room].send(room, f"{i}")
+        answer = user.sync(at)
+        at = answer["next_batch"]
+        for room in answer["rooms"]["join"].values():
+            got += room["timeline"]["events"]
+    return got
+
+
+def test_syncs_in_a_row_are_one_interval_and_exact(server, alice, bob):
+    rooms = {alice.create(invite=[bob.id]): alice for _ in range(2)}
+    for room in rooms:
+        bob.join(room)
+    got = follow(bob, rooms, 10)
+    assert len(got) == 20
+    records = [r for r in server.settled("--account", bob.id) if r["operation"] == "sync_get"]
+    # The first sync opens both rooms' intervals, and they go on at most twice a second.
+    for room in rooms:
+        ranges = sorted(x for r in records for i in r["items"] if (i["kind"], i["object"]) == ("events", room) for x in i["ranges"])
+        assert all(before[1] + 1 == after[0] for before, after in zip(ranges, ranges[1:])), ranges
+        last = bob.messages(room, limit=1)["chunk"][0]["event_id"]
+        assert last in [e["event_id"] for e in got]
+    assert server.metrics()["beffroi_ledger_folded_total"] >= 20
+
+
+def test_the_tree_is_read_by_others(server, alice, tmp_path):
+    """RFC 6962 and the C2SP formats, read without the server's code."""
+    for _ in range(20):
+        alice.ok("GET", f"/profile/{quote(alice.id)}")
+    server.settled()
+    ledger = server.data / "ledger"
+    body, signatures = (ledger / "checkpoint").read_text().split("\n\n")
+    origin, size, root = body.split("\n")[:3]
+    size = int(size)
+    name, key_id, key = (ledger / "vkey").read_text().strip().split("+")
+    key = base64.b64decode(key)
+    assert origin == name and key[:1] == b"\x01" and size >= 20
+    assert hashlib.sha256(name.encode() + b"\n" + key).hexdigest()[:8] == key_id
+    dash, who, signature = signatures.split("\n")[0].split(" ")
+    signature = base64.b64decode(signature)
+    assert (dash, who, signature[:4].hex()) == ("\u2014", name, key_id)
+    for file, data in (("key", bytes.fromhex("302a300506032b6570032100") + key[1:]), ("text", body.encode() + b"\n"), ("sig", signature[4:])):
+        (tmp_path / file).write_bytes(data)
+    subprocess.run(["openssl", "pkeyutl", "-verify", "-pubin", "-keyform", "DER", "-inkey", tmp_path / "key", "-rawin",
+                    "-in", tmp_path / "text", "-sigfile", tmp_path / "sig"], check=True)
+    leaves = []
+    for tile in range((size + 255) // 256):
+        width = min(256, size - tile * 256)
+        bundle = (ledger / "tile" / "entries" / (f"{tile:03}" + (f".p/{width}" if width < 256 else ""))).read_bytes()
+        entries = [bundle[i + 2:i + 34] for i in range(0, len(bundle), 34)]
+        leaves += [hashlib.sha256(b"\0" + e).digest() for e in entries]
+    assert len(leaves) == size
+
+    def root_of(nodes):
+        if len(nodes) == 1:
+            return nodes[0]
+        k = 1 << (len(nodes) - 1).bit_length() - 1
+        return hashlib.sha256(b"\1" + root_of(nodes[:k]) + root_of(nodes[k:])).digest()
+    assert base64.b64encode(root_of(leaves)).decode() == root

@@ -78,10 +78,10 @@ def test_a_changed_record_is_found(tmp_path, new_store):
         alice = server.user()
         for _ in range(3):
             alice.ok("GET", f"/profile/{quote(alice.id)}")
-    file = server.data / "ledger" / "000001.jsonl"
+    file = server.data / "ledger" / "data" / "000001.seg"
     file.write_bytes(file.read_bytes().replace(alice.name.encode(), alice.name.upper().encode(), 1))
     code, out, err = run("ledger", "verify", "--data", server.data)
-    assert code == 1 and "000001.jsonl" in out + err
+    assert code == 1 and "000001.seg, record 1:" in out + err
 
 
 @pytest.mark.skipif(bool(os.environ.get("BEFFROI_STORE_URL")), reason="PostgreSQL has its own tools for backups")

@@ -310,5 +310,7 @@ user_search_post(struct req *rq)
 	}
 	jsonw_arr_end(w);
 	res_note(rq, SEEN_USERS, term, (int64_t)n);
+	for (size_t i = 0; i < n; i++)
+		seen_row(&rq->seen, u[i].user);
 	return res_close(rq);
 }

@@ -70,6 +70,8 @@ public_rooms(struct req *rq, struct public_ask *ask, struct str since)
 	jsonw_int(w, "total_room_count_estimate", total);
 	seen_add(&rq->seen, SEEN_DIRECTORY, ask->term, ask->from,
 	    ask->from + (int64_t)n - 1, (int64_t)n, 0);
+	for (size_t i = 0; i < n; i++)
+		seen_row(&rq->seen, x[i].room_id);
 	return res_close(rq);
 }
 
