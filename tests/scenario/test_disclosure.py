@@ -67,8 +67,8 @@ def test_state_is_on_record_event_by_event(server, alice, bob):
     def nids(operation):
         (item,) = by(server, alice, operation)[0]["items"]
         return {n for first, last in item["ranges"] for n in range(first, last + 1)}
-    assert len(nids("state_get")) == len(everything) and len(nids("members_get")) == len(members) == 4
-    assert nids("members_get") < nids("state_get")
+    assert len(nids("state_all_get")) == len(everything) and len(nids("members_get")) == len(members) == 4
+    assert nids("members_get") < nids("state_all_get")
 
 
 def follow(user, rooms, rounds):
