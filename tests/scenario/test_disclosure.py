@@ -109,7 +109,7 @@ def test_the_tree_is_read_by_others(server, alice, tmp_path):
     body, signatures = (ledger / "checkpoint").read_text().split("\n\n")
     origin, size, root = body.split("\n")[:3]
     size = int(size)
-    name, key_id, key = (ledger / "vkey").read_text().strip().split("+")
+    name, key_id, key = (ledger / "vkey").read_text().strip().split("+", 2)
     key = base64.b64decode(key)
     assert origin == name and key[:1] == b"\x01" and size >= 20
     assert hashlib.sha256(name.encode() + b"\n" + key).hexdigest()[:8] == key_id
