@@ -38,6 +38,11 @@ def set_up_totp(browser):
     page = do(browser, "totp-begin")
     secret = re.search(r"<code>([A-Z2-7 ]+)</code>", page.body)[1]
     assert "otpauth://totp/" in page.body
+    svg = next(a for tag, a in page.html.tags if tag == "svg")
+    side = int(svg["viewbox"].split()[2])
+    assert svg["role"] == "img" and svg["aria-label"] and (side - 8) % 4 == 1
+    dark = {tuple(map(int, m)) for m in re.findall(r"M(\d+) (\d+)h1v1h-1z", page.body)}
+    assert {(4 + i, 4) for i in range(7)} <= dark and (11, 4) not in dark, "the finder pattern, and light beside it"
     page = do(browser, "totp-set", page, code=totp(secret, -1))
     return secret, re.findall(r"<code>([a-z2-9]{4}(?:-[a-z2-9]{4}){3})</code>", page.body)
 

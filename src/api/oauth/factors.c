@@ -4,6 +4,7 @@
  * and removing them on the account page. A wrong code costs three attempts of
  * the account's: it is short.
  */
+#include "api/oauth/qr.h"
 #include "api/oauth/sign_in.h"
 
 #include "api/rate.h"
@@ -194,17 +195,19 @@ totp_page(struct req *rq, const struct visitor *v, struct str secret,
 	struct field code = { .name = "code", .type = "text",
 	    .autocomplete = "one-time-code", .label = T_CODE,
 	    .focus = true };
+	struct str uri = totp_uri(a, secret, server_get()->name,
+	    id_localpart(v->browser.user));
 	struct page p;
 
 	page_begin(&p, rq, v, T_TOTP_ADD, error);
 	page_para(&p, T_TOTP_INTRO);
+	qr_svg(&p.b, uri, text_of(v->lang, T_TOTP_QR));
 	page_html(&p, "<dl><dt>");
 	page_text(&p, T_TOTP_SECRET);
 	page_html(&p, "</dt><dd><code>");
 	page_esc(&p, totp_shown(a, secret));
 	page_html(&p, "</code></dd></dl>\n<p><a href=\"");
-	page_esc(&p, totp_uri(a, secret, server_get()->name, id_localpart(
-	    v->browser.user)));
+	page_esc(&p, uri);
 	page_html(&p, "\">");
 	page_text(&p, T_TOTP_LINK);
 	page_html(&p, "</a></p>\n");

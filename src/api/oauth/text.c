@@ -188,11 +188,12 @@ static const char *const texts[T_N][LANG_N] = {
 	[T_TOTP_ADD] = { "Set up one-time codes",
 	    "Configurer des codes à usage unique" },
 	[T_TOTP_INTRO] = {
-	    "Enter this key in an authenticator application, then type "
-	    "the code it shows.",
-	    "Saisissez cette clé dans une application "
-	    "d’authentification, puis tapez le code affiché." },
+	    "Scan the code with an authenticator application, or enter the "
+	    "key in it, then type the code that it shows.",
+	    "Scannez le code avec une application d’authentification, ou "
+	    "saisissez-y la clé, puis tapez le code qu’elle affiche." },
 	[T_TOTP_SECRET] = { "Key", "Clé" },
+	[T_TOTP_QR] = { "The key as a QR code", "La clé sous forme de code QR" },
 	[T_TOTP_LINK] = { "Open it in an application on this device",
 	    "L’ouvrir dans une application sur cet appareil" },
 	[T_TOTP_ON] = { "One-time codes are asked for at each sign-in.",
