@@ -45,6 +45,7 @@ struct conn {
 	int64_t window_bytes;		/* of a spooled body, when its rate was last looked at */
 	struct http_req *rq;		/* BODY, APP; a reference */
 	struct reply *reply;		/* WRITE */
+	struct http_mark mark;		/* of the last reply */
 };
 
 /* Takes an accepted socket, already counted in clients. */
@@ -61,6 +62,8 @@ void conn_posted(struct http_req *rq);
 void conn_stop(struct conn *c);
 /* stop_ms have passed: whatever the application doesn't have is closed. */
 void conn_cut(struct conn *c);
+/* Resets the connection if its last reply must not go on. */
+void conn_recheck(struct conn *c);
 
 /* For conn_write.c and back. */
 void conn_watch(struct conn *c, uint32_t events);

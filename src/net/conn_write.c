@@ -209,6 +209,36 @@ conn_write(struct conn *c)
 		conn_timer(c, c->loop->s->conf.write_ms);
 }
 
+static bool
+may_send(const struct conn *c)
+{
+	static const struct http_mark nobody;
+	const struct http_app *app = &c->loop->s->app;
+
+	return app->may_send == NULL ||
+	    memcmp(&c->mark, &nobody, sizeof(nobody)) == 0 ||
+	    app->may_send(app->arg, &c->mark);
+}
+
+/* What the kernel has not sent yet goes with it. */
+static void
+reset(struct conn *c)
+{
+	struct linger now = { .l_onoff = 1, .l_linger = 0 };
+
+	setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+	conn_close(c);
+}
+
+/* One whose next request is under way gets its answer to that. */
+void
+conn_recheck(struct conn *c)
+{
+	if ((c->state == CONN_WRITE || c->state == CONN_LINGER ||
+	    (c->state == CONN_HEAD && !c->begun)) && !may_send(c))
+		reset(c);
+}
+
 void
 conn_reply(struct conn *c, struct reply *r)
 {
@@ -216,6 +246,12 @@ conn_reply(struct conn *c, struct reply *r)
 
 	assert(!c->dead && c->reply == NULL);
 	conn_end_request(c);
+	c->mark = r->res.mark;
+	if (!may_send(c)) {
+		reply_free(r);
+		reset(c);
+		return;
+	}
 	if (r->res.close || l->stopping)
 		c->keep_alive = false;
 	reply_head(r, &(struct reply_how){ .is_head = c->is_head,

@@ -54,6 +54,11 @@ struct http_body_rule {
 	struct str refuse_body;		/* static */
 };
 
+/* Whose reply it is, in the application's own words; all zero: nobody's. */
+struct http_mark {
+	uint64_t word[4];
+};
+
 struct http_app {
 	void *arg;
 	/* On a loop thread, quick. */
@@ -65,6 +70,12 @@ struct http_app {
 	 * app.request would not have it again. Called once, on a loop thread. May be NULL.
 	 */
 	void (*gone)(void *arg, struct http_req *rq);
+	/*
+	 * May a reply that bears this mark be sent, or sent on? Asked before it begins, and of all that are under way by
+	 * http_recheck(). False: the connection is reset, with what the kernel still holds. On a loop thread, quick.
+	 * May be NULL: yes.
+	 */
+	bool (*may_send)(void *arg, const struct http_mark *mark);
 	/* The body of replies that the server makes itself (400, 408, 413, 431, 503): JSON with errcode and error. */
 	struct str (*refusal)(void *arg, int status);
 };
@@ -102,6 +113,7 @@ struct http_res {
 	int fd;				/* >= 0: file sent after the body by sendfile, closed at the end */
 	int64_t fd_from, fd_bytes;
 	bool close;			/* close the connection after it */
+	struct http_mark mark;		/* for app.may_send */
 };
 
 /* Starts listeners and loop threads. threads: main */
@@ -117,6 +129,12 @@ bool http_reload_tls(struct http_server *s, const char *cert, const char *key, s
  * References to requests may outlive it.
  */
 void http_stop(struct http_server *s);
+/*
+ * Asks app.may_send about every reply that is on its way, or was the last on
+ * its connection, and resets the connections that must not go on. Returns when
+ * all loops have done so, or after a second. threads: any but a loop's
+ */
+void http_recheck(struct http_server *s);
 bool http_stopping(const struct http_server *s);
 bool http_req_stopping(const struct http_req *rq);	/* of the request's server */
 

@@ -289,6 +289,21 @@ look_at_stop(struct loop *l)
 		for_all(l, conn_cut);
 }
 
+/* Somebody's replies may not go on. */
+static void
+look_at_recheck(struct loop *l)
+{
+	unsigned now = atomic_load(&l->s->recheck);
+
+	if (now == l->rechecked)
+		return;
+	for_all(l, conn_recheck);
+	pthread_mutex_lock(&l->s->rechecking);
+	l->rechecked = now;
+	pthread_cond_broadcast(&l->s->rechecked);
+	pthread_mutex_unlock(&l->s->rechecking);
+}
+
 static int
 wait_ms(const struct loop *l)
 {
@@ -314,6 +329,7 @@ loop_main(void *arg)
 			handle(l, &ev[i]);
 		take_posts(l);
 		run_timers(l);
+		look_at_recheck(l);
 		look_at_stop(l);
 		free_dead(l);
 	}

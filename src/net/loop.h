@@ -28,6 +28,7 @@ struct loop {
 	int64_t now_ms;			/* monotonic, of this round */
 	int64_t stop_at_ms;
 	bool stopping;
+	unsigned rechecked;		/* the server's `recheck` that this loop has come to */
 	bool deaf;			/* listeners are out of epoll, for lack of descriptors */
 	struct timer hear;		/* when they come back */
 	int64_t shed_log_ms;		/* when running out may be logged again */

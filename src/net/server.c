@@ -5,12 +5,15 @@
  */
 #include "net/server.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/heap.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
+
+#define RECHECK_MS 1000		/* a loop that takes longer has ended */
 
 static void
 server_free(struct http_server *s)
@@ -22,6 +25,8 @@ server_free(struct http_server *s)
 	tls_ctx_free(s->tls);
 	clients_done(&s->clients);
 	pthread_mutex_destroy(&s->accepting);
+	pthread_mutex_destroy(&s->rechecking);
+	pthread_cond_destroy(&s->rechecked);
 	free(s->trusted);
 	free(s->listener);
 	free(s->loop);
@@ -107,6 +112,8 @@ server_new(const struct http_conf *conf, const struct http_app *app)
 	clients_init(&s->clients, conf->connections_max,
 	    conf->connections_per_address);
 	pthread_mutex_init(&s->accepting, NULL);
+	pthread_mutex_init(&s->rechecking, NULL);
+	pthread_cond_init(&s->rechecked, NULL);
 	atomic_init(&s->refs, 1);
 	return s;
 }
@@ -140,6 +147,34 @@ http_stop(struct http_server *s)
 	for (size_t i = 0; i < s->conf.nlisten; i++)
 		listener_close(&s->listener[i]);
 	http_server_put(s);
+}
+
+/* Under s->rechecking. */
+static bool
+all_rechecked(const struct http_server *s, unsigned want)
+{
+	for (int i = 0; i < s->conf.nloops; i++)
+		if ((int)(want - s->loop[i].rechecked) > 0)
+			return false;
+	return true;
+}
+
+void
+http_recheck(struct http_server *s)
+{
+	unsigned want = atomic_fetch_add(&s->recheck, 1) + 1;
+	int64_t at = clock_now_ms() + RECHECK_MS;
+	struct timespec until = { .tv_sec = (time_t)(at / 1000),
+	    .tv_nsec = (long)(at % 1000) * 1000000 };
+	int rc = 0;
+
+	for (int i = 0; i < s->conf.nloops; i++)
+		loop_wake(&s->loop[i]);
+	pthread_mutex_lock(&s->rechecking);
+	while (rc == 0 && !all_rechecked(s, want))
+		rc = pthread_cond_timedwait(&s->rechecked, &s->rechecking,
+		    &until);
+	pthread_mutex_unlock(&s->rechecking);
 }
 
 int

@@ -33,6 +33,9 @@ struct http_server {
 	pthread_mutex_t accepting;	/* over each accept, and while a loop swaps its spare descriptor */
 	atomic_int refs;
 	atomic_bool stopping;
+	atomic_uint recheck;		/* how often http_recheck was called */
+	pthread_mutex_t rechecking;	/* over loop.rechecked */
+	pthread_cond_t rechecked;
 	atomic_llong nparked, nrequests, body_memory;
 };
 

@@ -42,6 +42,7 @@ static struct http_req *waiting[WAITING_MAX];
 static size_t nwaiting;
 static atomic_int app_runs, app_gone;
 static atomic_bool overloaded;
+static atomic_ullong refused_mark;	/* /big and /file are marked with their size; 0: none is refused */
 
 static inline void
 nap_ms(int ms)
@@ -111,6 +112,7 @@ reply_pattern(struct http_req *rq, const struct http_view *v, bool file)
 	struct http_res res;
 
 	http_res_init(&res, 200);
+	res.mark.word[0] = (uint64_t)n;
 	if (file) {
 		res.fd = pattern_file(n + 100);
 		res.fd_from = 0;
@@ -274,7 +276,15 @@ app_refusal(void *arg, int status)
 	return status == 413 ? S("{\"errcode\":\"M_TOO_LARGE\"}") : S("{}");
 }
 
+static inline bool
+app_may_send(void *arg, const struct http_mark *mark)
+{
+	(void)arg;
+	return mark->word[0] != atomic_load(&refused_mark);
+}
+
 static const struct http_app app = { .head = app_head,
+    .may_send = app_may_send,
     .request = app_request, .gone = app_gone_now, .refusal = app_refusal };
 
 /* What a test changes before start_server(). */
@@ -292,6 +302,7 @@ conf_defaults(void)
 	atomic_store(&app_runs, 0);
 	atomic_store(&app_gone, 0);
 	atomic_store(&overloaded, false);
+	atomic_store(&refused_mark, 0);
 }
 
 static inline void
