@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/metric.h"
 #include "base/pool.h"
+#include "core/held.h"
 #include "core/session.h"
 #include "guard/ledger.h"
 
@@ -149,6 +150,9 @@ check_auth(struct req *rq)
 	    AGENT_MAX);
 	if (!str_utf8_ok(c->who.agent))
 		c->who.agent = (struct str){ NULL, 0 };
+	if (!is_operator(rq) && !held_check(c->who.user, c->who.device,
+	    c->who.address, &c->err))
+		return false;
 	if (rq->route->auth == AUTH_NONE)
 		return true;
 	if (rq->route->auth == AUTH_METRICS && is_metrics(rq))
@@ -284,12 +288,37 @@ cors(struct http_res *res)
 	    S("X-Requested-With, Content-Type, Authorization"));
 }
 
+/* So that it can be stopped on its way. */
+static void
+mark_reply(struct req *rq)
+{
+	const struct actor *who = &rq->ctx.who;
+	struct held_mark m;
+
+	_Static_assert(sizeof(m) == sizeof(rq->res.mark), "one in the other");
+	if (who->kind != ACTOR_USER || rq->res.status >= 300)
+		return;
+	m = held_mark(who->user, who->device, who->address);
+	memcpy(&rq->res.mark, &m, sizeof(m));
+}
+
+static bool
+may_send(void *arg, const struct http_mark *mark)
+{
+	struct held_mark m;
+
+	(void)arg;
+	memcpy(&m, mark, sizeof(m));
+	return held_may_send(&m);
+}
+
 static void
 send_reply(struct req *rq)
 {
 	struct sending *x;
 
 	check_disclosure(rq);
+	mark_reply(rq);
 	if ((rq->route->flags & F_PAGE) == 0)
 		cors(&rq->res);
 	if (rq->seen.n == 0) {
@@ -486,8 +515,8 @@ refusal(void *arg, int status)
 struct http_app
 api_app(void)
 {
-	return (struct http_app){ NULL, on_head, on_request, on_gone,
-	    refusal };
+	return (struct http_app){ .head = on_head, .request = on_request,
+	    .gone = on_gone, .may_send = may_send, .refusal = refusal };
 }
 
 static int64_t

@@ -9,6 +9,7 @@
 #include "crypto/digest.h"
 #include "room/ids.h"
 #include "store/q_browser.h"
+#include "store/q_contain.h"
 #include "store/q_factor.h"
 #include "store/q_profile.h"
 #include "store/q_upstream.h"
@@ -268,7 +269,13 @@ static bool
 set_body(struct db *db, void *arg, struct err *e)
 {
 	struct flagging *x = arg;
+	bool contained = false;
 
+	if (x->f->locked >= 0 && !contain_whole(db, x->user, &contained, e))
+		return false;
+	if (contained)
+		return fail(e, M_FORBIDDEN, "The account is contained: "
+		    "release it to unlock it");
 	return account_set_flags(db, x->user, x->f, e);
 }
 
@@ -289,7 +296,13 @@ end_body(struct db *db, void *arg, struct err *e)
 {
 	struct flagging *x = arg;
 	struct str none = { NULL, 0 };
+	bool held;
 
+	if (!hold_user(db, x->user, &held, e))
+		return false;
+	if (held)
+		return fail(e, M_FORBIDDEN, "The account is under legal hold: "
+		    "release its containment first");
 	return account_set_flags(db, x->user, x->f, e) &&
 	    account_set_password(db, x->user, none, e) &&
 	    browser_delete_user(db, x->user, none, e) &&

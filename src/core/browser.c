@@ -3,6 +3,7 @@
 #include "core/browser.h"
 
 #include "base/clock.h"
+#include "core/held.h"
 #include "crypto/digest.h"
 #include "store/q_browser.h"
 
@@ -13,7 +14,9 @@ bool
 browser_find(struct ctx *c, struct str cookie, struct browser *out,
     bool *found)
 {
+	struct str none = { NULL, 0 };
 	struct browser_row row;
+	struct err why;
 	int64_t life = conf_get()->oauth_browser_lifetime;
 
 	*found = false;
@@ -27,7 +30,8 @@ browser_find(struct ctx *c, struct str cookie, struct browser *out,
 	if (row.partial && PARTIAL_MS < life)
 		life = PARTIAL_MS;
 	*found = c->now_ms - row.created_ms < life && !row.locked &&
-	    !row.deactivated;
+	    !row.deactivated && held_check(row.user_id, none, c->who.address,
+	    &why);
 	*out = (struct browser){ row.user_id, row.partial, row.auth_ms };
 	return true;
 }

@@ -9,6 +9,7 @@
 #include "core/notify.h"
 #include "core/sticky.h"
 #include "room/ids.h"
+#include "store/q_contain.h"
 #include "store/q_search.h"
 #include "store/q_sticky.h"
 #include "store/stream.h"
@@ -89,13 +90,15 @@ store_relation(struct db *db, struct job *j, struct pending *p, struct err *e)
 	    event_flag_set(db, p->parent, EVENT_F_RELATED, e));
 }
 
-/* The redacted form takes the event's place for good. */
+/* The redacted form takes the event's place for good; what is evidence is kept apart. */
 static bool
-store_redaction(struct db *db, const struct pending *p, struct err *e)
+store_redaction(struct db *db, const struct pending *p, int64_t now_ms,
+    struct err *e)
 {
 	const struct sev *target = p->redacts;
 
-	return target == NULL || (event_redact_row(db, target->nid, p->pruned,
+	return target == NULL || (hold_event(db, target->nid, now_ms, e) &&
+	    event_redact_row(db, target->nid, p->pruned,
 	    p->ev.id, EVENT_F_REDACTED, e) &&
 	    relation_delete(db, target->nid, e) &&
 	    search_remove(db, target->nid, e));
@@ -143,7 +146,7 @@ store_one(struct db *db, struct job *j, struct pending *p, int64_t seq,
 	};
 	if (!event_row_insert(db, &p->row, e) || !store_sticky(db, j, p, e) ||
 	    (ev->is_state && !store_state(db, j, p, e)) ||
-	    !store_relation(db, j, p, e) || !store_redaction(db, p, e))
+	    !store_relation(db, j, p, e) || !store_redaction(db, p, j->c->now_ms, e))
 		return false;
 	return p->txn_id.n == 0 || event_txn_add(db, j->c->who.user,
 	    j->c->who.device, p->txn_place, p->txn_id, ev->id, j->c->now_ms,

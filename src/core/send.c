@@ -7,6 +7,7 @@
 #include "core/send.h"
 
 #include "base/clock.h"
+#include "core/held.h"
 #include "core/invite_filter.h"
 #include "core/persist.h"
 #include "core/send_batch.h"
@@ -270,8 +271,13 @@ static bool
 send_locked(struct ctx *c, struct room *r, const struct send *s, size_t n,
     const struct sev **out)
 {
+	struct str none = { NULL, 0 };
 	struct batch b;
 
+	/* Contained since the request began, or a job of theirs. */
+	if (c->who.kind == ACTOR_USER && !held_check(c->who.user,
+	    c->who.device, none, &c->err))
+		return false;
 	batch_init(&b, c, r, r->v, n);
 	for (size_t i = 0; i < n; i++)
 		if (!batch_add(&b, &s[i]))

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "core/e2ee.h"
+#include "core/held.h"
 #include "core/notify.h"
 #include "core/otk_cache.h"
 #include "core/session_cache.h"
@@ -50,6 +51,9 @@ session_find(struct ctx *c, struct str token, struct session *out)
 	}
 	if (out->deactivated)
 		return unknown(c, false);
+	/* Before the token's end: what a containment ended says so as long as it lasts. */
+	if (!held_check(out->user, out->device, c->who.address, &c->err))
+		return false;
 	if (out->expires_ms != 0 && out->expires_ms <= c->now_ms)
 		return unknown(c, true);
 	return true;
@@ -111,7 +115,16 @@ login_body(struct db *db, void *arg, struct err *e)
 		.name = i->l->device_name, .created_ms = c->now_ms,
 	};
 	int64_t pos;
+	bool held;
 
+	/* In the transaction: a sign-in that overtakes a containment ends with it. */
+	if (!contain_device(db, dev.user_id, dev.device_id, &held, e))
+		return false;
+	if (held) {
+		fail(e, M_USER_LOCKED, "This account is locked");
+		e->soft_logout = true;
+		return false;
+	}
 	if (!stream_next(db, &i->tx, &pos, e))
 		return false;
 	i->family = pos;
@@ -156,7 +169,8 @@ session_login(struct ctx *c, const struct login *l, struct tokens *out)
 	*out = (struct tokens){ .device = l->device.n > 0 ? l->device
 	    : new_device_id(c) };
 	draw_tokens(c, l->refresh, l->client.n > 0, out);
-	if (!stream_transact(c->db, login_body, &i, &i.tx, &c->err))
+	if (!held_check(l->user, out->device, c->who.address, &c->err) ||
+	    !stream_transact(c->db, login_body, &i, &i.tx, &c->err))
 		return false;
 	stream_end(&i.tx, NULL, NULL);
 	if (!i.fresh_device) {
@@ -225,6 +239,8 @@ refresh_by(struct ctx *c, struct str token, bool oauth, struct tokens *out)
 		return fail(&c->err, M_UNKNOWN_TOKEN,
 		    "The refresh token is not known");
 	l.user = row.user_id;
+	if (!held_check(row.user_id, row.device_id, c->who.address, &c->err))
+		return false;
 	if (!db_transact(c->db, refresh_body, &i, &c->err))
 		return false;
 	if (!i.stolen)
@@ -249,6 +265,7 @@ session_refresh_oauth(struct ctx *c, struct str token, struct tokens *out)
 
 struct ending {
 	struct str user;
+	int64_t now_ms;
 	const struct str *device;
 	size_t n;
 	struct stream_tx tx;
@@ -258,8 +275,17 @@ static bool
 end_body(struct db *db, void *arg, struct err *e)
 {
 	struct ending *x = arg;
+	int64_t n;
+	bool held;
 
-	for (size_t i = 0; i < x->n; i++)
+	if (!hold_user(db, x->user, &held, e))
+		return false;
+	/* Devices under legal hold stay, with their keys: only their sessions end. */
+	for (size_t i = 0; held && i < x->n; i++)
+		if (!revoke_sessions(db, x->user, x->device[i], x->now_ms, &n,
+		    &n, e))
+			return false;
+	for (size_t i = 0; !held && i < x->n; i++)
 		if (!device_delete(db, x->user, x->device[i], e) ||
 		    !e2ee_device_removed(db, x->user, x->device[i], e) ||
 		    !sliding_delete_device(db, x->user, x->device[i], e))
@@ -271,7 +297,8 @@ bool
 session_end_devices(struct ctx *c, struct str user, const struct str *device,
     size_t n)
 {
-	struct ending x = { .user = user, .device = device, .n = n };
+	struct ending x = { .user = user, .now_ms = c->now_ms,
+	    .device = device, .n = n };
 
 	if (!devicelist_begin(c, user) ||
 	    !stream_transact(c->db, end_body, &x, &x.tx, &c->err))

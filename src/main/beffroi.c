@@ -15,6 +15,12 @@ static const char usage[] =
     "  register NAME [--admin]   make an account; asks for the password\n"
     "  reset-password NAME       set another password, end all sessions\n"
     "  lock NAME, unlock NAME    the account can do nothing; everything is kept\n"
+    "  contain NAME --reason TEXT [--device ID] [--address NETWORK]\n"
+    "                            shut the account on every path at once, keep the evidence;\n"
+    "                            with --device only that one, with --address only from there;\n"
+    "                            without NAME: --address for everybody, or --server NAME\n"
+    "  release NAME --reason TEXT [...]  undo just that\n"
+    "  containments              list what is contained\n"
     "  deactivate NAME           end an account for good\n"
     "  users                     list accounts\n"
     "  token create|list         registration tokens\n"
@@ -169,10 +175,31 @@ static const struct {
 } verbs[] = {
 	{ "register", 2, do_register }, { "reset-password", 2, do_password },
 	{ "lock", 2, do_lock }, { "unlock", 2, do_lock },
-	{ "deactivate", 2, do_deactivate }, { "users", 1, do_users },
+	{ "deactivate", 2, do_deactivate },
+	{ "contain", 1, cli_contain }, { "release", 1, cli_release },
+	{ "containments", 1, cli_containments }, { "users", 1, do_users },
 	{ "token", 1, do_token }, { "backup", 2, cli_backup },
 	{ "restore", 2, cli_restore }, { "ledger", 2, cli_ledger },
 };
+
+/* --name WORD; false: it is none of them. */
+static bool
+take_word(struct cli *c, int argc, char **argv, int *i)
+{
+	const struct {
+		const char *name;
+		struct str *to;
+	} words[] = { { "--reason", &c->reason }, { "--device", &c->device },
+	    { "--address", &c->address }, { "--server", &c->server } };
+
+	for (size_t k = 0; k < LEN(words); k++) {
+		if (strcmp(argv[*i], words[k].name) != 0 || *i + 1 >= argc)
+			continue;
+		*words[k].to = str_c(argv[++*i]);
+		return true;
+	}
+	return false;
+}
 
 int
 main(int argc, char **argv)
@@ -185,6 +212,8 @@ main(int argc, char **argv)
 			c.data = argv[++i];
 		else if (strcmp(argv[i], "--admin") == 0)
 			c.admin = true;
+		else if (take_word(&c, argc, argv, &i))
+			continue;
 		else if (c.nargs < LEN(c.arg))
 			c.arg[c.nargs++] = str_c(argv[i]);
 	}

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "core/ctx.h"
 #include "core/delayed.h"
+#include "core/held.h"
 #include "core/housekeeping.h"
 #include "core/ignore_cache.h"
 #include "core/otk_cache.h"
@@ -12,6 +13,7 @@
 #include "core/oidc_cache.h"
 #include "core/session.h"
 #include "core/room.h"
+#include "guard/contain.h"
 #include "guard/ledger.h"
 #include "net/client.h"
 
@@ -362,7 +364,8 @@ main(int argc, char **argv)
 	    .origin = str_cat(a, server_get()->name, S("/ledger")),
 	    .unsafe_off = conf_get()->ledger_unsafe_off,
 	    .room_last = room_last };
-	if (!ledger_start(&ledger, &e) || !start_client(a, &e) ||
+	if (!held_start(&e) || !ledger_start(&ledger, &e) ||
+	    !start_client(a, &e) ||
 	    !api_start(&e))
 		give_up("cannot start", &e);
 	jobs_start((int)conf_get()->workers_jobs);
@@ -371,9 +374,11 @@ main(int argc, char **argv)
 	http = start_http(a, &e);
 	if (http == NULL)
 		give_up("cannot start", &e);
+	contain_start(http);
 	print_hint(http);
 	wait_for_signal(http, &set);
 	log_info("main", "stopping");
+	contain_stop();
 	http_stop(http);
 	client_close();		/* whoever waits for another server waits no more */
 	api_stop();
@@ -381,6 +386,7 @@ main(int argc, char **argv)
 	housekeeping_stop();
 	ledger_stop();
 	session_cache_stop();
+	held_stop();
 	oidc_cache_stop();
 	ignore_cache_stop();
 	otk_cache_stop();

@@ -14,8 +14,13 @@ struct cli {
 	struct str arg[20];
 	size_t nargs;
 	bool admin;
+	struct str reason, device, address, server;	/* --reason and so on; empty: not given */
 };
 
+/* beffroi contain, release, containments */
+int cli_contain(struct cli *c);
+int cli_release(struct cli *c);
+int cli_containments(struct cli *c);
 int cli_backup(struct cli *c);
 int cli_restore(struct cli *c);
 int cli_ledger(struct cli *c);

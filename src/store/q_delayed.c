@@ -57,7 +57,8 @@ static const struct query cancel_place = {
 };
 static const struct query sweep = {
 	.name = "delayed.sweep",
-	.sql = "DELETE FROM delayed_event WHERE done_ms < $1",
+	.sql = "DELETE FROM delayed_event WHERE done_ms < $1"
+	    " AND user_id NOT IN (SELECT user_id FROM legal_hold)",
 };
 
 QUERIES(q_delayed, &insert, &find, &of_txn, &of_user, &count, &due, &next_due,

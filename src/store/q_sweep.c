@@ -14,7 +14,8 @@ static const struct query uia = {
 };
 static const struct query tokens = {
 	.name = "sweep.access_token",
-	.sql = "DELETE FROM access_token WHERE expires_ms < $1",
+	.sql = "DELETE FROM access_token WHERE expires_ms < $1"
+	    " AND user_id NOT IN (SELECT user_id FROM legal_hold)",
 };
 
 /* But the last that was used of each sign-in: its answer may have been lost. */
