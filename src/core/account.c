@@ -88,6 +88,20 @@ account_available(struct ctx *c, struct str user)
 	    "The user name is taken");
 }
 
+enum account_policy
+account_registration(void)
+{
+	const struct conf *conf = conf_get();
+
+	/* What is made so has a password. */
+	if (!conf->password_enabled)
+		return REGISTRATION_CLOSED;
+	if (conf->registration_open)
+		return REGISTRATION_OPEN;
+	return conf->registration_tokens ? REGISTRATION_BY_TOKEN
+	    : REGISTRATION_CLOSED;
+}
+
 struct making {
 	struct account row;
 	const struct account_new *n;

@@ -12,6 +12,10 @@ bool account_id(struct ctx *c, struct str name, struct str *user) MUST_CHECK;
 /* errors M_USER_IN_USE 400 */
 bool account_available(struct ctx *c, struct str user) MUST_CHECK;
 
+/* Who may make an account for themselves: nobody, who has a registration token, anybody. */
+enum account_policy { REGISTRATION_CLOSED, REGISTRATION_BY_TOKEN, REGISTRATION_OPEN };
+enum account_policy account_registration(void);
+
 struct account_new {
 	struct str user;
 	struct secret password;		/* empty: none */

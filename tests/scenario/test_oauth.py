@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Signing in by the OAuth 2.0 API, and the account pages, as clients and people do it."""
 import base64
+import http.client
+import json
+import socket
 import sqlite3
 
 import pytest
@@ -162,6 +165,35 @@ def test_registering_on_the_way(server, client):
     other = Browser(server)
     page = other.submit(other.get("/_beffroi/account/register"), "/register", fields)
     assert page.status == 400 and "taken" in page
+
+
+def test_registering_by_token_or_not_at_all(tmp_path, new_store):
+    with oauth_server(tmp_path / "data", new_store(), closed=True) as server:
+        browser = Browser(server)
+        page = browser.get("/_beffroi/account/register")
+        fields = {"username": "tokened", "password": "long-enough-1", "password2": "long-enough-1"}
+        assert "token" in page.html.ids
+        for token in ("", "nonsense", "x" * 100):
+            assert "not valid" in browser.submit(page, "/register", {**fields, "token": token})
+        operator(server, "POST", "/_beffroi/admin/v1/registration_tokens", {"token": "come-in", "uses_allowed": 1})
+        assert "tokened" in browser.submit(page, "/register", {**fields, "token": "come-in"})
+        other = Browser(server)
+        page = other.get("/_beffroi/account/register")
+        assert "not valid" in other.submit(page, "/register", {**fields, "username": "second", "token": "come-in"})
+    with oauth_server(tmp_path / "closed", new_store(), "--registration.tokens=false", closed=True) as server:
+        browser = Browser(server)
+        assert browser.get("/_beffroi/account/register").html.forms == []
+        csrf = browser.get("/_beffroi/account/sign-in").form("/sign-in")["fields"]["csrf"]
+        assert browser.post("/_beffroi/account/register", {**fields, "csrf": csrf}).status == 400
+
+
+def operator(server, method, path, body):
+    c = http.client.HTTPConnection("operator")
+    c.sock = socket.socket(socket.AF_UNIX)
+    c.sock.connect(str(server.data / "admin.sock"))
+    c.request(method, path, json.dumps(body), {"Content-Type": "application/json"})
+    assert c.getresponse().status == 200
+    c.close()
 
 
 def test_refreshing(server, client, alice):

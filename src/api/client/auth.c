@@ -250,15 +250,17 @@ register_token_validity_get(struct req *rq)
 static size_t
 register_flows(struct str flow[2])
 {
-	size_t n = 0;
-
-	if (!conf_get()->password_enabled)
-		return 0;
-	if (conf_get()->registration_open)
-		flow[n++] = S("m.login.dummy");
-	else if (conf_get()->registration_tokens)
-		flow[n++] = S("m.login.registration_token");
-	return n;
+	switch (account_registration()) {
+	case REGISTRATION_OPEN:
+		flow[0] = S("m.login.dummy");
+		return 1;
+	case REGISTRATION_BY_TOKEN:
+		flow[0] = S("m.login.registration_token");
+		return 1;
+	case REGISTRATION_CLOSED:
+		break;
+	}
+	return 0;
 }
 
 /*

@@ -18,9 +18,7 @@
 static bool
 may_register(void)
 {
-	return conf_get()->password_enabled &&
-	    (conf_get()->registration_open ||
-	    conf_get()->registration_tokens);
+	return account_registration() != REGISTRATION_CLOSED;
 }
 
 static struct str
@@ -259,7 +257,7 @@ sign_up_page(struct req *rq, const struct visitor *v, struct str next,
 		page_field(&p, &user);
 		page_field(&p, &password);
 		page_field(&p, &repeat);
-		if (!conf_get()->registration_open)
+		if (account_registration() == REGISTRATION_BY_TOKEN)
 			page_field(&p, &token);
 		page_button(&p, T_REGISTER, NULL, NULL, "");
 		page_form_end(&p);
@@ -302,7 +300,7 @@ sign_up(struct req *rq, const struct form *f, struct str *user)
 	    "username"))), &n.user) ||
 	    !account_available(c, n.user))
 		return text_of_error(&c->err);
-	if (!conf_get()->registration_open) {
+	if (account_registration() == REGISTRATION_BY_TOKEN) {
 		n.reg_token = form_get(f, "token");
 		if (n.reg_token.n == 0 || n.reg_token.n > 64 ||
 		    str_find(n.reg_token, '\0') >= 0)
