@@ -182,23 +182,23 @@ static const struct {
 	{ "restore", 2, cli_restore }, { "ledger", 2, cli_ledger },
 };
 
-/* --name WORD; false: it is none of them. */
-static bool
-take_word(struct cli *c, int argc, char **argv, int *i)
+bool
+cli_options(struct cli *c, size_t from, const struct cli_option *at, size_t n,
+    struct err *e)
 {
-	const struct {
-		const char *name;
-		struct str *to;
-	} words[] = { { "--reason", &c->reason }, { "--device", &c->device },
-	    { "--address", &c->address }, { "--server", &c->server } };
+	for (size_t i = from; i < c->nargs; i += 2) {
+		size_t k = 0;
 
-	for (size_t k = 0; k < LEN(words); k++) {
-		if (strcmp(argv[*i], words[k].name) != 0 || *i + 1 >= argc)
-			continue;
-		*words[k].to = str_c(argv[++*i]);
-		return true;
+		while (k < n && !str_eq_c(c->arg[i], at[k].name))
+			k++;
+		if (k == n || i + 1 == c->nargs)
+			return fail(e, M_INVALID_PARAM, k == n
+			    ? STR_FMT " is no option here"
+			    : STR_FMT " lacks its value",
+			    STR_ARG(c->arg[i]));
+		*at[k].to = c->arg[i + 1];
 	}
-	return false;
+	return true;
 }
 
 int
@@ -212,8 +212,6 @@ main(int argc, char **argv)
 			c.data = argv[++i];
 		else if (strcmp(argv[i], "--admin") == 0)
 			c.admin = true;
-		else if (take_word(&c, argc, argv, &i))
-			continue;
 		else if (c.nargs < LEN(c.arg))
 			c.arg[c.nargs++] = str_c(argv[i]);
 	}

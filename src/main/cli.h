@@ -14,8 +14,15 @@ struct cli {
 	struct str arg[20];
 	size_t nargs;
 	bool admin;
-	struct str reason, device, address, server;	/* --reason and so on; empty: not given */
 };
+
+/* "--reason" and where its value goes. */
+struct cli_option {
+	const char *name;
+	struct str *to;
+};
+/* Reads the words from `from` on, in pairs; what is no option of these is refused. */
+bool cli_options(struct cli *c, size_t from, const struct cli_option *at, size_t n, struct err *e) MUST_CHECK;
 
 /* beffroi contain, release, containments */
 int cli_contain(struct cli *c);

@@ -14,17 +14,25 @@ put(struct cli *c, struct json *body, struct str key, struct str s)
 static bool
 ask(struct cli *c, struct str path, struct json *out, struct err *e)
 {
+	bool named = c->nargs > 1 && !str_starts(c->arg[1], S("--"));
+	struct str reason = { NULL, 0 }, device = reason, address = reason;
+	struct str server = reason;
+	const struct cli_option options[] = { { "--reason", &reason },
+	    { "--device", &device }, { "--address", &address },
+	    { "--server", &server } };
 	struct json body = json_new_obj();
 
-	if (c->reason.n == 0)
+	if (!cli_options(c, named ? 2 : 1, options, LEN(options), e))
+		return false;
+	if (reason.n == 0)
 		return fail(e, M_MISSING_PARAM,
 		    "Say why, with --reason: it is kept with the act");
-	if (c->nargs > 1)
+	if (named)
 		put(c, &body, S("user"), c->arg[1]);
-	put(c, &body, S("device"), c->device);
-	put(c, &body, S("address"), c->address);
-	put(c, &body, S("server"), c->server);
-	put(c, &body, S("reason"), c->reason);
+	put(c, &body, S("device"), device);
+	put(c, &body, S("address"), address);
+	put(c, &body, S("server"), server);
+	put(c, &body, S("reason"), reason);
 	return cli_call(c->a, c->data, "POST", path, &body, out, e);
 }
 

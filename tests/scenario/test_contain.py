@@ -300,6 +300,17 @@ def test_the_act_needs_a_reason_and_an_administrator(server, bob):
         assert bob.ask("POST", f"{ADMIN}/{verb}", {"user": bob.id, "reason": "x"})[0] == 403
     code, _, err = run(server, "contain", bob.name)
     assert code != 0 and "--reason" in err
+    for words in (["--devise", "X"], ["--device"]):     # would contain more than was meant
+        code, _, err = run(server, "contain", bob.name, "--reason", "x", *words)
+        assert code != 0 and words[0] in err
+    assert bob.ok("GET", "/account/whoami")["user_id"] == bob.id
+
+
+def test_the_options_of_one_verb_are_not_taken_from_another(server, alice):
+    """ledger show --device once lost its option to contain's."""
+    alice.ok("GET", f"/profile/{quote(alice.id)}")
+    code, out, _ = run(server, "ledger", "show", "--account", alice.id, "--device", "NOSUCHDEVICE")
+    assert (code, out) == (0, "")
 
 
 def test_an_administrator_and_the_command_line_do_it(server, bob, admin):
