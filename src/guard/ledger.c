@@ -23,6 +23,7 @@
 #define QUEUE_BYTES_MAX ((size_t)128 << 20)
 #define TICK_MS 500
 #define EXPIRE_MS 60000
+#define ERASE_MS (10 * 60 * 1000)
 
 struct entry {
 	struct entry *next;
@@ -44,7 +45,7 @@ static struct {
 	/* the thread's own */
 	struct disk disk;
 	bool failing;
-	int64_t expired_ms;
+	int64_t expired_ms, erased_ms;
 	int64_t records;		/* atomic */
 	struct metric *written, *folded, *failed;
 } led = { .lock = PTHREAD_MUTEX_INITIALIZER,
@@ -348,7 +349,15 @@ wait_for_work(int64_t *due_ms, bool *stop)
 	return list;
 }
 
-/* What is due twice a second. */
+static void
+set_dirty(void)
+{
+	pthread_mutex_lock(&led.lock);
+	led.dirty = true;
+	pthread_mutex_unlock(&led.lock);
+}
+
+/* What is due twice a second, while there is anything to do. */
 static void
 tick(int64_t now_ms)
 {
@@ -365,12 +374,19 @@ tick(int64_t now_ms)
 	if (sign && !disk_sign(&led.disk)) {
 		log_warn("ledger", "no checkpoint can be written",
 		    LC("why", strerror(errno)));
-		pthread_mutex_lock(&led.lock);
-		led.dirty = true;
-		pthread_mutex_unlock(&led.lock);
+		set_dirty();
 	}
-	if (disk_is_full(&led.disk))
+	if (disk_is_full(&led.disk, now_ms))
 		rotate();
+	if (led.disk.conf.retention_ms > 0 && !led.failing &&
+	    now_ms - led.erased_ms >= ERASE_MS) {
+		led.erased_ms = now_ms;
+		if (!disk_erase(&led.disk, now_ms -
+		    led.disk.conf.retention_ms, now_ms))
+			log_warn("ledger", "old records cannot be erased",
+			    LC("why", strerror(errno)));
+		set_dirty();
+	}
 }
 
 static void *
@@ -426,7 +442,7 @@ ledger_start(const struct ledger_conf *conf, struct err *e)
 	led.first = NULL;
 	led.last = &led.first;
 	led.n = led.bytes_queued = 0;
-	led.records = led.expired_ms = 0;
+	led.records = led.expired_ms = led.erased_ms = 0;
 	if (!disk_open(&led.disk, conf, &left, e))
 		return false;
 	for (size_t i = left.n; i > 0; i--)

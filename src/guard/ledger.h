@@ -20,6 +20,7 @@ struct ledger_conf {
 	struct str origin;		/* of the checkpoints: the server's name and "/ledger" */
 	bool sync;
 	bool unsafe_off;		/* measuring only: nothing is recorded */
+	int64_t retention_ms;		/* 0: for ever */
 	/* The greatest seq of a room, for intervals that a crash left open. NULL: they are closed where they are known to be. */
 	bool (*room_last)(void *arg, struct str room_id, int64_t *seq);
 	void *arg;

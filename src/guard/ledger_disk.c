@@ -18,6 +18,7 @@
 #define SEGMENT_BYTES_MAX (64 << 20)
 #define DICT_BYTES_MAX ((size_t)16 << 20)
 #define INTERVALS_MAX 262144
+#define DAY_MS 86400000
 
 static bool
 cannot(struct err *e, struct str path)
@@ -88,6 +89,8 @@ open_segment(struct disk *d, int64_t number)
 	d->fd = fd;
 	d->number = number;
 	d->bytes = (int64_t)head.n;
+	d->began_ms = clock_now_ms();
+	d->first_leaf = d->leaf;
 	memcpy(d->seed, seed, sizeof(seed));
 	arena_release(d->a, m);
 	dict_done(&d->dict);
@@ -104,9 +107,11 @@ disk_rotate(struct disk *d)
 }
 
 bool
-disk_is_full(const struct disk *d)
+disk_is_full(const struct disk *d, int64_t now_ms)
 {
 	return d->bytes > SEGMENT_BYTES_MAX ||
+	    (now_ms / DAY_MS != d->began_ms / DAY_MS &&
+	    d->leaf > d->first_leaf) ||
 	    d->dict.bytes > DICT_BYTES_MAX || d->intervals.n > INTERVALS_MAX;
 }
 
@@ -227,6 +232,49 @@ read_small(struct arena *a, struct str path)
 	if (fd >= 0)
 		close(fd);
 	return str_n(to, n > 0 ? (size_t)n : 0);
+}
+
+static bool
+erase_one(struct disk *d, int64_t number, int64_t first, int64_t end,
+    int64_t now_ms)
+{
+	struct seen_range leaves = { first, end - 1 };
+	struct record_part part = { number, &leaves, 1 };
+	struct record r = { .type = RECORD_ERASED, .at_ms = now_ms,
+	    .part = &part, .nparts = 1 };
+	struct str path;
+
+	disk_begin(d, now_ms);
+	path = segment_path(d->work, d->conf.dir, number);
+	disk_add(d, &r);
+	if (!disk_write(d))
+		return false;
+	log_info("ledger", "retention erases records", LS("file", path),
+	    LI("records", end - first));
+	return unlink(str_cz(d->work, path)) == 0 && file_sync_parent(path);
+}
+
+bool
+disk_erase(struct disk *d, int64_t before_ms, int64_t now_ms)
+{
+	struct arena_mark m = arena_mark(d->a);
+	int64_t *file, first, next, from_ms;
+	struct err e;
+	bool ok = true;
+	size_t n;
+
+	if (!segment_list(d->a, d->conf.dir, &file, &n, &e))
+		return false;
+	for (size_t i = 0; ok && i + 1 < n; i++) {
+		if (!segment_peek(segment_path(d->a, d->conf.dir, file[i]),
+		    &first, &from_ms) || !segment_peek(segment_path(d->a,
+		    d->conf.dir, file[i + 1]), &next, &from_ms) ||
+		    from_ms >= before_ms || next <= first)
+			break;
+		ok = erase_one(d, file[i], first, next, now_ms);
+	}
+	arena_release(d->a, m);
+	return ok;
 }
 
 /* The tree of the checkpoint, if its files are there and give its root; else an empty one. */

@@ -24,8 +24,8 @@ struct disk {
 	struct intervals intervals;
 	uint8_t seed[SEGMENT_SEED];
 	int fd;				/* -1: none could be opened */
-	int64_t number, bytes;
-	int64_t leaf;			/* the next record's number */
+	int64_t number, bytes, began_ms;
+	int64_t leaf, first_leaf;	/* the next record's number, the segment's first */
 
 	/* the batch being made */
 	struct buf records, batch, scratch;
@@ -46,7 +46,13 @@ void disk_close(struct disk *d);
 void disk_begin(struct disk *d, int64_t now_ms);
 void disk_add(struct disk *d, struct record *r);	/* gives r its leaf */
 bool disk_write(struct disk *d) MUST_CHECK;
-bool disk_is_full(const struct disk *d);		/* the segment is long enough */
+/* The segment is long enough, or of another day than now: so that retention is exact to the day. */
+bool disk_is_full(const struct disk *d, int64_t now_ms);
+/*
+ * Erases the segments whose records are all from before that time. That it does
+ * is on record first; the tree keeps their commitments. False: the disk refuses.
+ */
+bool disk_erase(struct disk *d, int64_t before_ms, int64_t now_ms) MUST_CHECK;
 /* A new segment. False: the old one stays. */
 bool disk_rotate(struct disk *d) MUST_CHECK;
 /* Writes the tree's edge and a checkpoint, if there is anything new. */

@@ -5,6 +5,8 @@
 #include "base/jsonw.h"
 #include "guard/leaf.h"
 
+#define SLACK_MS 120000		/* a record has its request's time, a segment that of its writing */
+
 struct ledger_reader {
 	struct arena *a;
 	struct str dir;
@@ -73,6 +75,24 @@ keep_room(const struct ledger_filter *f, struct record *r)
 	return n > 0;
 }
 
+/* All of segment i is outside of the time that is asked for. */
+static bool
+is_outside(struct ledger_reader *r, size_t i)
+{
+	struct arena_mark m = arena_mark(r->a);
+	int64_t leaf, from_ms;
+	bool out = false;
+
+	if (r->f.to_ms != 0 && segment_peek(segment_path(r->a, r->dir,
+	    r->file[i]), &leaf, &from_ms))
+		out = from_ms - SLACK_MS >= r->f.to_ms;
+	if (!out && i + 1 < r->n && segment_peek(segment_path(r->a, r->dir,
+	    r->file[i + 1]), &leaf, &from_ms))
+		out = from_ms + SLACK_MS < r->f.from_ms;
+	arena_release(r->a, m);
+	return out;
+}
+
 /* The next record as it stands; false: no more. */
 static bool
 next_raw(struct ledger_reader *r, bool *any, struct err *e)
@@ -85,6 +105,8 @@ next_raw(struct ledger_reader *r, bool *any, struct err *e)
 			return true;
 		}
 		ledger_read_close(r);
+		while (r->i < r->n && is_outside(r, r->i))
+			r->i++;
 		if (r->i == r->n) {
 			*any = false;
 			return true;

@@ -19,6 +19,11 @@
 
 #define WORK_BYTES ((size_t)256 << 20)
 
+struct gap {
+	int64_t first, end;
+	struct str path;		/* of what comes after it */
+};
+
 struct check {
 	struct arena *a, *work;
 	struct str dir;
@@ -29,6 +34,10 @@ struct check {
 	int64_t next;			/* the leaf that must come */
 	uint8_t row[TILE_WIDTH][SHA256_BYTES];	/* the entries of one tile */
 	int64_t row_index;
+	struct gap *gap;
+	size_t ngaps, cap_gaps;
+	struct seen_range *erased;
+	size_t nerased, cap_erased;
 };
 
 static void
@@ -153,6 +162,42 @@ entry_is(struct check *c, int64_t leaf, const uint8_t want[SHA256_BYTES])
 	return memcmp(c->row[leaf % TILE_WIDTH], want, SHA256_BYTES) == 0;
 }
 
+/* Records that aren't there: a later one must say that retention erased them. */
+static void
+note_gap(struct check *c, int64_t end, struct str path)
+{
+	c->gap = arena_more(c->a, c->gap, c->ngaps, &c->cap_gaps,
+	    sizeof(*c->gap));
+	c->gap[c->ngaps++] = (struct gap){ c->next, end, str_dup(c->a, path) };
+}
+
+static void
+note_erased(struct check *c, const struct record *r)
+{
+	for (size_t i = 0; i < r->nparts; i++)
+		for (size_t k = 0; k < r->part[i].nrange; k++) {
+			c->erased = arena_more(c->a, c->erased, c->nerased,
+			    &c->cap_erased, sizeof(*c->erased));
+			c->erased[c->nerased++] = r->part[i].range[k];
+		}
+}
+
+/* Erased ranges come in order: each takes off a gap's beginning. */
+static void
+check_gaps(struct check *c)
+{
+	for (size_t i = 0; i < c->ngaps; i++) {
+		struct gap *g = &c->gap[i];
+
+		for (size_t k = 0; k < c->nerased; k++)
+			if (c->erased[k].first <= g->first &&
+			    c->erased[k].last >= g->first)
+				g->first = c->erased[k].last + 1;
+		if (g->first < g->end)
+			found(c, g->first, g->path, "it is missing");
+	}
+}
+
 static void
 check_record(struct check *c, struct segment *s, struct intervals *iv,
     const struct record *r, struct str path)
@@ -161,10 +206,12 @@ check_record(struct check *c, struct segment *s, struct intervals *iv,
 
 	arena_reset(c->work);
 	intervals_take(iv, r);
-	if (r->leaf != c->next)
-		found(c, r->leaf < c->next ? r->leaf : c->next, path,
-		    r->leaf < c->next ? "it comes again, or out of order"
-		    : "it is missing");
+	if (r->type == RECORD_ERASED)
+		note_erased(c, r);
+	if (r->leaf > c->next)
+		note_gap(c, r->leaf, path);
+	if (r->leaf < c->next)
+		found(c, r->leaf, path, "it comes again, or out of order");
 	else if (!leaf_entry(iv, s->seed, r, &c->scratch, entry) ||
 	    (r->leaf < c->signed_tree.size && !entry_is(c, r->leaf, entry)))
 		found(c, r->leaf, path, "it is not what was signed");
@@ -214,6 +261,7 @@ ledger_verify(struct arena *a, struct str dir, struct ledger_check *out,
 	ok = segment_list(a, dir, &file, &n, e);
 	for (size_t i = 0; ok && i < n; i++)
 		ok = check_segment(&c, file[i], e);
+	check_gaps(&c);
 	if (ok && c.next < c.signed_tree.size)
 		found(&c, c.next, segment_path(a, dir, n > 0 ? file[n - 1]
 		    : 1), "it is missing");

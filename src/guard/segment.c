@@ -158,6 +158,29 @@ segment_open(struct segment *s, struct str path, struct err *e)
 	return true;
 }
 
+bool
+segment_peek(struct str path, int64_t *first_leaf, int64_t *from_ms)
+{
+	struct segment s;
+	struct err e;
+	char head[FRAME_BYTES + 20];
+	struct str rest = { head + FRAME_BYTES, 20 };
+	uint64_t leaf, base;
+	bool ok;
+
+	if (!segment_open(&s, path, &e))
+		return false;
+	ok = !s.cut && !s.damaged && read_at(&s, s.at, head, sizeof(head)) &&
+	    varint_take(&rest, &leaf) && varint_take(&rest, &base) &&
+	    base <= INT64_MAX;
+	if (ok) {
+		*first_leaf = s.first_leaf;
+		*from_ms = (int64_t)base;
+	}
+	segment_close(&s);
+	return ok;
+}
+
 void
 segment_close(struct segment *s)
 {

@@ -45,6 +45,9 @@ struct segment {
 	bool damaged;			/* a batch that fits its check but is none */
 };
 
+/* A segment's beginning alone: its first leaf, and the time of its first batch. False: no file, or none in it. */
+bool segment_peek(struct str path, int64_t *first_leaf, int64_t *from_ms) MUST_CHECK;
+
 /* False with M_NOT_FOUND or M_UNKNOWN: no file. A file without a whole head is `cut` at once. */
 bool segment_open(struct segment *s, struct str path, struct err *e) MUST_CHECK;
 /* The next record; false at the end: s->cut and s->damaged say which. It is good until the next call. */

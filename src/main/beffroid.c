@@ -363,6 +363,7 @@ main(int argc, char **argv)
 	    .dir = str_cat(a, conf_get()->data_dir, S("/ledger")),
 	    .origin = str_cat(a, server_get()->name, S("/ledger")),
 	    .unsafe_off = conf_get()->ledger_unsafe_off,
+	    .retention_ms = conf_get()->ledger_retention,
 	    .room_last = room_last };
 	if (!held_start(&e) || !ledger_start(&ledger, &e) ||
 	    !start_client(a, &e) ||

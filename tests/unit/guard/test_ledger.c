@@ -30,6 +30,7 @@ static struct {
 	struct arena *a;
 	char dir[64];
 	int64_t done, refused;		/* atomic */
+	int64_t retention_ms, base_ms;
 } t;
 
 static void
@@ -53,7 +54,8 @@ static void
 start(void)
 {
 	struct ledger_conf conf = { .dir = str_c(t.dir),
-	    .origin = S("test/ledger"), .sync = true, .room_last = room_last };
+	    .origin = S("test/ledger"), .sync = true, .room_last = room_last,
+	    .retention_ms = t.retention_ms };
 	struct err e = { .code = M_OK };
 
 	if (!ledger_start(&conf, &e))
@@ -67,7 +69,8 @@ begin(void **state)
 	crypto_start();
 	log_setup(LOG_ERROR, false);
 	t.a = arena_new((size_t)64 << 20);
-	t.done = t.refused = 0;
+	t.done = t.refused = t.retention_ms = 0;
+	t.base_ms = clock_now_ms();
 	snprintf(t.dir, sizeof(t.dir), "/tmp/beffroi-ledger-XXXXXX");
 	assert_non_null(mkdtemp(t.dir));
 	return 0;
@@ -113,7 +116,7 @@ commit_as(const struct actor *who, int64_t seq)
 
 	seen_init(&s, a);
 	seen_event(&s, S("!room:test"), seq);
-	ok = ledger_commit(who, "messages_get", 1000 + seq, false, &s,
+	ok = ledger_commit(who, "messages_get", t.base_ms + seq, false, &s,
 	    count_done, NULL);
 	arena_free(a);
 	return ok;
@@ -250,7 +253,7 @@ test_a_record_says_who_saw_what(void **state)
 	assert_true(str_eq(rec->who.agent, S("Test/1")));
 	assert_true(str_eq(rec->operation, S("messages_get")));
 	assert_int_equal(rec->who.session, 7);
-	assert_int_equal(rec->at_ms, 1042);
+	assert_int_equal(rec->at_ms, t.base_ms + 42);
 	assert_int_equal(rec->n, 1);
 	assert_int_equal(rec->item[0].kind, SEEN_EVENTS);
 	assert_true(str_eq(rec->item[0].object, S("!room:test")));
@@ -279,7 +282,7 @@ test_the_files_are_the_owners_alone(void **state)
 static void
 test_filters(void **state)
 {
-	static const struct {
+	const struct {
 		const char *name;
 		struct ledger_filter f;
 		const char *want;
@@ -287,7 +290,10 @@ test_filters(void **state)
 		{ "all", { .to_ms = 0 }, "1-1 2-2 3-3 9-9 " },
 		{ "an account", { .user = S_INIT("@bob:test") }, "9-9 " },
 		{ "a device", { .device = S_INIT("PHONE") }, "1-1 2-2 3-3 " },
-		{ "a time", { .from_ms = 1002, .to_ms = 1003 }, "2-2 " },
+		{ "a time", { .from_ms = t.base_ms + 2,
+		    .to_ms = t.base_ms + 3 }, "2-2 " },
+		{ "long ago", { .to_ms = t.base_ms - 1000000 }, "" },
+		{ "later", { .from_ms = t.base_ms + 1000000 }, "" },
 		{ "an address", { .address = S_INIT("::1") }, "9-9 " },
 		{ "a session", { .session = 7 }, "1-1 2-2 3-3 " },
 		{ "a room", { .room = S_INIT("!room:test") },
@@ -596,6 +602,29 @@ test_many_threads(void **state)
 	assert_int_equal(verify().records, 2000);
 }
 
+/* Whole segments go, the tree stays as it is, and a record says so. */
+static void
+test_retention_erases_and_the_tree_stays_whole(void **state)
+{
+	(void)state;
+	live(1, 2);
+	live(3, 2);
+	t.retention_ms = 1;
+	start();
+	commit(9);
+	for (int i = 0; i < 400 && exists("data/000002.seg"); i++)
+		usleep(10000);
+	ledger_stop();
+	assert_false(exists("data/000001.seg"));
+	assert_string_equal(told(NULL), "9-9 ");
+	is_whole();
+	live(10, 1);
+	is_whole();
+	/* Not what somebody else takes away, and the word of retention with it. */
+	unlink(path_of("data/000003.seg"));
+	assert_int_equal(verify().bad_record, 1);
+}
+
 /* What was said to be on record is, whenever the process is killed. */
 static void
 tell_parent(void *arg, bool ok)
@@ -778,6 +807,7 @@ main(void)
 		CASE(test_what_does_not_follow_is_a_record),
 		CASE(test_an_open_interval_is_closed_after_a_crash),
 		CASE(test_many_threads),
+		CASE(test_retention_erases_and_the_tree_stays_whole),
 		CASE(test_killed_at_any_moment),
 		CASE(test_a_full_disk),
 		CASE(test_what_was_folded_outlives_a_full_disk),
