@@ -11,6 +11,7 @@
 #define OPEN_MAX 65536
 #define WAIT_MAX 64		/* ranges of one interval; more is a reply of its own */
 #define KEY_MAX 2048
+#define STATE_MAX 8
 
 struct follow {
 	struct str key;			/* who, operation, room: after the struct */
@@ -19,6 +20,8 @@ struct follow {
 	struct seen_range *range;	/* folded, not written */
 	size_t n, cap, taken;		/* taken of them are being written */
 	bool waiting;			/* is in the list */
+	struct seen_range state[STATE_MAX];	/* on disk */
+	size_t nstate;
 };
 
 static struct {
@@ -79,6 +82,44 @@ follow_fold(struct str who, struct str operation, const struct seen_item *i,
 		x->next_waiting = all.waiting;
 		all.waiting = x;
 	}
+	return true;
+}
+
+void
+follow_state(struct str who, struct str operation, const struct seen_item *i)
+{
+	struct follow *x = find(who, operation, i->object);
+
+	if (x == NULL || i->nrange > STATE_MAX)
+		return;
+	/* The newest: who speaks now is who is shown again. */
+	if (x->nstate + i->nrange > STATE_MAX)
+		x->nstate = 0;
+	memcpy(x->state + x->nstate, i->range, i->nrange * sizeof(*i->range));
+	x->nstate += i->nrange;
+}
+
+static bool
+has_range(const struct follow *x, struct seen_range r)
+{
+	for (size_t i = 0; i < x->nstate; i++)
+		if (r.first >= x->state[i].first && r.last <= x->state[i].last)
+			return true;
+	return false;
+}
+
+bool
+follow_knows(struct str who, struct str operation, const struct seen_item *i,
+    int64_t now_ms)
+{
+	const struct follow *x = find(who, operation, i->object);
+
+	if (x == NULL || i->nrange == 0 ||
+	    now_ms - x->written_ms >= INTERVAL_IDLE_MS)
+		return false;
+	for (size_t k = 0; k < i->nrange; k++)
+		if (!has_range(x, i->range[k]))
+			return false;
 	return true;
 }
 

@@ -16,6 +16,9 @@
 bool follow_fold(struct str who, struct str operation, const struct seen_item *x, int64_t now_ms);
 /* What an opening on disk says: from now on may be folded after x->last. */
 void follow_open(struct str who, struct str operation, const struct seen_item *x, int64_t id, int64_t at_ms);
+/* State of the room that is on record for the interval: shown again it needs no record. Few are kept. */
+void follow_state(struct str who, struct str operation, const struct seen_item *x);
+bool follow_knows(struct str who, struct str operation, const struct seen_item *x, int64_t now_ms);
 bool follow_waits(void);			/* is anything folded and not written? */
 /* Copies what waits, by ascending id. It stays until follow_written() or follow_clear(). */
 void follow_take(struct arena *a, struct record_part **out, size_t *n);

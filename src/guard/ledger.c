@@ -89,6 +89,16 @@ push(struct entry *x)
 	return ok;
 }
 
+static bool
+goes_on(struct str who, struct str operation, const struct seen_item *x,
+    int64_t now_ms)
+{
+	if (x->kind == SEEN_EVENTS)
+		return follow_fold(who, operation, x, now_ms);
+	return x->kind == SEEN_STATE && follow_knows(who, operation, x,
+	    now_ms);
+}
+
 /* Takes out of seen what goes on from open intervals. */
 static void
 fold(const struct actor *who, struct str operation, int64_t now_ms,
@@ -105,8 +115,8 @@ fold(const struct actor *who, struct str operation, int64_t now_ms,
 	for (size_t i = 0; i < seen->n; i++) {
 		const struct seen_item *x = &seen->item[i];
 
-		if (led.folds && !b.over && x->kind == SEEN_EVENTS &&
-		    follow_fold(buf_view(&b), operation, x, now_ms))
+		if (led.folds && !b.over && goes_on(buf_view(&b), operation,
+		    x, now_ms))
 			folded++;
 		else
 			seen->item[n++] = *x;
@@ -167,6 +177,10 @@ open_followed(struct record *rec, size_t n, int64_t id)
 				    &rec[i].item[k], id, rec[i].at_ms);
 			id++;
 		}
+		for (size_t k = 0; !b.over && k < rec[i].n; k++)
+			if (rec[i].item[k].kind == SEEN_STATE)
+				follow_state(buf_view(&b), rec[i].operation,
+				    &rec[i].item[k]);
 	}
 }
 

@@ -23,6 +23,8 @@ struct ledger_conf {
 	int64_t retention_ms;		/* 0: for ever */
 	/* The greatest seq of a room, for intervals that a crash left open. NULL: they are closed where they are known to be. */
 	bool (*room_last)(void *arg, struct str room_id, int64_t *seq);
+	/* Is the account under legal hold? Retention leaves the segments that have a record of it. NULL: none is. */
+	bool (*is_held)(void *arg, struct str user);
 	void *arg;
 };
 

@@ -254,6 +254,31 @@ erase_one(struct disk *d, int64_t number, int64_t first, int64_t end,
 	return unlink(str_cz(d->work, path)) == 0 && file_sync_parent(path);
 }
 
+/* A segment with a record of an account that is under legal hold stays. */
+static bool
+is_held(struct disk *d, int64_t number)
+{
+	struct map known = { .n = 0 };
+	struct segment s;
+	struct record r;
+	struct err e;
+	bool held = false;
+
+	if (d->conf.is_held == NULL || !segment_open(&s, segment_path(d->a,
+	    d->conf.dir, number), &e))
+		return false;
+	while (!held && segment_next(&s, &r)) {
+		if (r.type != RECORD_SHOWN || map_get(&known, r.who.user))
+			continue;
+		/* It points into the dictionary, which lives on. */
+		map_put(&known, r.who.user, &s);
+		held = d->conf.is_held(d->conf.arg, r.who.user);
+	}
+	map_done(&known);
+	segment_close(&s);
+	return held;
+}
+
 bool
 disk_erase(struct disk *d, int64_t before_ms, int64_t now_ms)
 {
@@ -271,6 +296,8 @@ disk_erase(struct disk *d, int64_t before_ms, int64_t now_ms)
 		    d->conf.dir, file[i + 1]), &next, &from_ms) ||
 		    from_ms >= before_ms || next <= first)
 			break;
+		if (is_held(d, file[i]))
+			continue;
 		ok = erase_one(d, file[i], first, next, now_ms);
 	}
 	arena_release(d->a, m);

@@ -14,7 +14,7 @@
 #include "crypto/digest.h"
 
 #define TILE_WIDTH 256
-#define TREE_LEVELS 8
+#define TREE_LEVELS 7		/* 2^56 records */
 
 struct tree {
 	struct str dir;				/* the ledger's; "tile" is made in it */

@@ -16,6 +16,7 @@
 #include "guard/contain.h"
 #include "guard/ledger.h"
 #include "net/client.h"
+#include "store/q_contain.h"
 
 #include <grp.h>
 #include <pwd.h>
@@ -326,6 +327,22 @@ room_last(void *arg, struct str room_id, int64_t *seq)
 	return ok;
 }
 
+/* For the ledger's retention. What can't be asked is held. */
+static bool
+is_held(void *arg, struct str user)
+{
+	struct err e = { .code = M_OK };
+	struct db *db = db_attach(server_get()->store, &e);
+	bool held = true;
+
+	(void)arg;
+	if (db == NULL || !hold_user(db, user, &held, &e))
+		held = true;
+	if (db != NULL)
+		db_detach(db);
+	return held;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -364,7 +381,7 @@ main(int argc, char **argv)
 	    .origin = str_cat(a, server_get()->name, S("/ledger")),
 	    .unsafe_off = conf_get()->ledger_unsafe_off,
 	    .retention_ms = conf_get()->ledger_retention,
-	    .room_last = room_last };
+	    .room_last = room_last, .is_held = is_held };
 	if (!held_start(&e) || !ledger_start(&ledger, &e) ||
 	    !start_client(a, &e) ||
 	    !api_start(&e))

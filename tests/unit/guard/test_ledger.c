@@ -31,6 +31,7 @@ static struct {
 	char dir[64];
 	int64_t done, refused;		/* atomic */
 	int64_t retention_ms, base_ms;
+	bool held;
 } t;
 
 static void
@@ -38,6 +39,14 @@ count_done(void *arg, bool ok)
 {
 	(void)arg;
 	__atomic_add_fetch(ok ? &t.done : &t.refused, 1, __ATOMIC_RELEASE);
+}
+
+static bool
+is_held(void *arg, struct str user)
+{
+	(void)arg;
+	assert_true(str_eq(user, S("@alice:test")));
+	return t.held;
 }
 
 /* Every room's last event is the hundredth. */
@@ -54,7 +63,7 @@ static void
 start(void)
 {
 	struct ledger_conf conf = { .dir = str_c(t.dir),
-	    .origin = S("test/ledger"), .sync = true, .room_last = room_last,
+	    .origin = S("test/ledger"), .sync = true, .room_last = room_last, .is_held = is_held,
 	    .retention_ms = t.retention_ms };
 	struct err e = { .code = M_OK };
 
@@ -69,6 +78,7 @@ begin(void **state)
 	crypto_start();
 	log_setup(LOG_ERROR, false);
 	t.a = arena_new((size_t)64 << 20);
+	t.held = false;
 	t.done = t.refused = t.retention_ms = 0;
 	t.base_ms = clock_now_ms();
 	snprintf(t.dir, sizeof(t.dir), "/tmp/beffroi-ledger-XXXXXX");
@@ -536,6 +546,32 @@ test_syncs_fold_into_one_interval(void **state)
 	assert_int_equal(c.records, 3);
 }
 
+/* The sender's membership comes with every lazy sync: once is enough. */
+static void
+test_state_shown_again_needs_no_record(void **state)
+{
+	struct actor who = { .user = S("@alice:test"), .address = S("::1") };
+	struct arena *a = arena_new(1 << 20);
+	struct seen s;
+
+	(void)state;
+	start();
+	for (int64_t i = 1; i <= 10; i++) {
+		seen_init(&s, a);
+		seen_event(&s, S("!a:test"), i);
+		/* Another speaks the fifth time. */
+		seen_state(&s, S("!a:test"), i == 5 ? 700 : 77);
+		assert_true(ledger_commit(&who, "sync_get", 1000000 + i, true,
+		    &s, count_done, NULL));
+		wait_done(i);
+	}
+	ledger_stop();
+	arena_free(a);
+	assert_int_equal(ledger_written(), 2);
+	assert_string_equal(told(NULL), "1-1 77-77 700-700 2-10 ");
+	is_whole();
+}
+
 static void
 test_what_does_not_follow_is_a_record(void **state)
 {
@@ -618,8 +654,15 @@ test_retention_erases_and_the_tree_stays_whole(void **state)
 	assert_false(exists("data/000001.seg"));
 	assert_string_equal(told(NULL), "9-9 ");
 	is_whole();
+	t.retention_ms = 0;
 	live(10, 1);
 	is_whole();
+	t.retention_ms = 1;
+	t.held = true;
+	start();
+	usleep(700000);
+	ledger_stop();
+	assert_true(exists("data/000003.seg"));
 	/* Not what somebody else takes away, and the word of retention with it. */
 	unlink(path_of("data/000003.seg"));
 	assert_int_equal(verify().bad_record, 1);
@@ -804,6 +847,7 @@ main(void)
 		CASE(test_after_damage_it_goes_on),
 		CASE(test_the_tree_is_made_again),
 		CASE(test_syncs_fold_into_one_interval),
+		CASE(test_state_shown_again_needs_no_record),
 		CASE(test_what_does_not_follow_is_a_record),
 		CASE(test_an_open_interval_is_closed_after_a_crash),
 		CASE(test_many_threads),
