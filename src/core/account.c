@@ -12,6 +12,7 @@
 #include "store/q_contain.h"
 #include "store/q_factor.h"
 #include "store/q_profile.h"
+#include "store/q_pusher.h"
 #include "store/q_upstream.h"
 
 #include <pthread.h>
@@ -193,13 +194,19 @@ set_password_body(struct db *db, void *arg, struct err *e)
 }
 
 /* With the password, every browser that is signed in by the old one ends. */
+struct changing {
+	struct account account;
+	struct str device;		/* the one that asked: its pushers stay */
+};
+
 static bool
 change_password_body(struct db *db, void *arg, struct err *e)
 {
-	const struct account *x = arg;
+	struct changing *x = arg;
 
-	return set_password_body(db, arg, e) && browser_delete_user(db,
-	    x->user_id, S(""), e);
+	return set_password_body(db, &x->account, e) &&
+	    browser_delete_user(db, x->account.user_id, S(""), e) &&
+	    pusher_delete_others(db, x->account.user_id, x->device, e);
 }
 
 /* An imported hash is replaced by one of ours at the first sign-in. */
@@ -257,10 +264,12 @@ bool
 account_change_password(struct ctx *c, struct str user,
     struct secret password)
 {
-	struct account x = { .user_id = user };
+	struct changing x = { .account = { .user_id = user } };
 
+	if (str_eq(c->who.user, user))
+		x.device = c->who.device;
 	return password_strong(c, password) &&
-	    hash_password(c, password, &x.password) &&
+	    hash_password(c, password, &x.account.password) &&
 	    db_transact(c->db, change_password_body, &x, &c->err);
 }
 
@@ -324,6 +333,7 @@ end_body(struct db *db, void *arg, struct err *e)
 	    totp_delete(db, x->user, e) &&
 	    passkey_delete(db, x->user, none, e) &&
 	    recovery_delete_all(db, x->user, e) &&
+	    pusher_delete_others(db, x->user, none, e) &&
 	    directory_put(db, x->user, none, e) &&
 	    profile_delete_all(db, x->user, e);
 }

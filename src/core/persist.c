@@ -7,6 +7,7 @@
 #include "core/persist.h"
 
 #include "core/notify.h"
+#include "core/push.h"
 #include "core/sticky.h"
 #include "room/ids.h"
 #include "store/q_contain.h"
@@ -193,6 +194,7 @@ tell(void *arg)
 		if (t->change[i].in_room)
 			notify_membership(t->room, t->change[i].user, true);
 	notify_room(t->room, t->pos);
+	push_noticed(t->room);
 	for (size_t i = 0; i < t->n; i++) {
 		/* Who left must still hear of it; an invite that was refused too. */
 		notify_user(t->change[i].user, t->pos);

@@ -5,6 +5,7 @@
 #include "base/heap.h"
 #include "core/ignore_cache.h"
 #include "core/notify.h"
+#include "core/push.h"
 #include "store/stream.h"
 
 #include <stdlib.h>
@@ -127,8 +128,11 @@ receipt_set(struct ctx *c, struct room *r, struct str kind, struct str thread,
 		    str_eq(old[i].kind, kind) &&
 		    str_eq(old[i].thread, thread) && old[i].seq >= ev->seq)
 			return true;
-	return put_and_tell(c, &p, str_eq(kind, S("m.read.private")) ? 0
-	    : p.receipt.room);
+	if (!put_and_tell(c, &p, str_eq(kind, S("m.read.private")) ? 0
+	    : p.receipt.room))
+		return false;
+	push_read(c->who.user);
+	return true;
 }
 
 bool

@@ -11,10 +11,12 @@
 #include "core/otk_cache.h"
 #include "core/jobs.h"
 #include "core/oidc_cache.h"
+#include "core/push.h"
 #include "core/session.h"
 #include "core/room.h"
 #include "guard/contain.h"
 #include "guard/ledger.h"
+#include "guard/pushed.h"
 #include "net/client.h"
 #include "store/q_contain.h"
 
@@ -383,11 +385,12 @@ main(int argc, char **argv)
 	    .retention_ms = conf_get()->ledger_retention,
 	    .room_last = room_last, .is_held = is_held };
 	if (!held_start(&e) || !ledger_start(&ledger, &e) ||
-	    !start_client(a, &e) ||
-	    !api_start(&e))
+	    !start_client(a, &e) || !api_start(&e))
 		give_up("cannot start", &e);
 	jobs_start((int)conf_get()->workers_jobs);
 	delayed_start();
+	if (!push_start(pushed_note, &e))
+		give_up("cannot start", &e);
 	housekeeping_start();
 	http = start_http(a, &e);
 	if (http == NULL)
@@ -401,6 +404,7 @@ main(int argc, char **argv)
 	client_close();		/* whoever waits for another server waits no more */
 	api_stop();
 	jobs_stop();
+	push_stop();
 	housekeeping_stop();
 	ledger_stop();
 	session_cache_stop();

@@ -51,6 +51,10 @@ static const struct query dev_oauth = {
 	.sql = "DELETE FROM oauth_session WHERE user_id = $1"
 	    " AND device_id = $2",
 };
+static const struct query dev_pusher = {
+	.name = "device.delete_pushers",
+	.sql = "DELETE FROM pusher WHERE user_id = $1 AND device_id = $2",
+};
 static const struct query acc_insert = {
 	.name = "access_token.insert",
 	.sql = "INSERT INTO access_token (hash, user_id, device_id, family,"
@@ -121,9 +125,10 @@ static const struct query uia_del = {
 };
 
 QUERIES(q_session, &dev_put, &dev_list, &dev_find, &dev_rename, &dev_seen,
-    &dev_delete, &dev_access, &dev_refresh, &dev_oauth, &oauth_family, &acc_insert, &acc_find,
-    &acc_family, &ref_insert, &ref_find, &ref_use, &ref_family,
-    &ref_successor, &ref_replace, &uia_add, &uia_get, &uia_done, &uia_del)
+    &dev_delete, &dev_access, &dev_refresh, &dev_oauth, &dev_pusher,
+    &oauth_family, &acc_insert, &acc_find, &acc_family,
+    &ref_insert, &ref_find, &ref_use, &ref_family, &ref_successor,
+    &ref_replace, &uia_add, &uia_get, &uia_done, &uia_del)
 
 bool
 device_put(struct db *db, const struct device *x, struct err *e)
@@ -209,6 +214,7 @@ device_delete(struct db *db, struct str user, struct str device,
 	return db_exec(db, &dev_access, V(v_str(user), v_str(device)), e) &&
 	    db_exec(db, &dev_refresh, V(v_str(user), v_str(device)), e) &&
 	    db_exec(db, &dev_oauth, V(v_str(user), v_str(device)), e) &&
+	    db_exec(db, &dev_pusher, V(v_str(user), v_str(device)), e) &&
 	    db_exec(db, &dev_delete, V(v_str(user), v_str(device)), e);
 }
 
