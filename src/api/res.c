@@ -72,12 +72,18 @@ res_header(struct req *rq, const char *name, struct str value)
 }
 
 bool
-res_html(struct req *rq, int status, struct str html)
+res_text(struct req *rq, int status, const char *type, struct str text)
 {
-	begin(rq, status, S("text/html; charset=utf-8"));
-	buf_str(&rq->res.body, html);
+	begin(rq, status, str_c(type));
+	buf_str(&rq->res.body, text);
 	rq->replied = true;
 	return true;
+}
+
+bool
+res_html(struct req *rq, int status, struct str html)
+{
+	return res_text(rq, status, "text/html; charset=utf-8", html);
 }
 
 bool

@@ -21,6 +21,10 @@ static const char usage[] =
     "                            without NAME: --address for everybody, or --server NAME\n"
     "  release NAME --reason TEXT [...]  undo just that\n"
     "  containments              list what is contained\n"
+    "  report --account NAME [--device ID] [--address A] [--from TIME] [--to TIME]\n"
+    "      [--format json|html|csv] [--lang en|fr] [--absent ROOM|EVENT|FILE] [--out FILE]\n"
+    "                            what an account was shown, to notify a breach\n"
+    "  report --check FILE       is a report this server's own, and unchanged?\n"
     "  deactivate NAME           end an account for good\n"
     "  users                     list accounts\n"
     "  token create|list         registration tokens\n"
@@ -176,7 +180,7 @@ static const struct {
 	{ "register", 2, do_register }, { "reset-password", 2, do_password },
 	{ "lock", 2, do_lock }, { "unlock", 2, do_lock },
 	{ "deactivate", 2, do_deactivate },
-	{ "contain", 1, cli_contain }, { "release", 1, cli_release },
+	{ "report", 2, cli_report }, { "contain", 1, cli_contain }, { "release", 1, cli_release },
 	{ "containments", 1, cli_containments }, { "users", 1, do_users },
 	{ "token", 1, do_token }, { "backup", 2, cli_backup },
 	{ "restore", 2, cli_restore }, { "ledger", 2, cli_ledger },
@@ -204,7 +208,7 @@ cli_options(struct cli *c, size_t from, const struct cli_option *at, size_t n,
 int
 main(int argc, char **argv)
 {
-	struct cli c = { .a = arena_new((size_t)64 << 20), .data = "./data" };
+	struct cli c = { .a = arena_new((size_t)512 << 20), .data = "./data" };
 	int rc = 2;
 
 	for (int i = 1; i < argc; i++) {

@@ -11,7 +11,7 @@ bool cli_call(struct arena *a, const char *data, const char *method, struct str 
 struct cli {
 	struct arena *a;
 	const char *data;		/* --data, default ./data */
-	struct str arg[20];
+	struct str arg[24];
 	size_t nargs;
 	bool admin;
 };
@@ -24,6 +24,12 @@ struct cli_option {
 /* Reads the words from `from` on, in pairs; what is no option of these is refused. */
 bool cli_options(struct cli *c, size_t from, const struct cli_option *at, size_t n, struct err *e) MUST_CHECK;
 
+/* The same, with the answer as it came. */
+bool cli_fetch(struct arena *a, const char *data, const char *method, struct str path, const struct json *body, struct str *out, struct err *e) MUST_CHECK;
+/* "2026-11-24" or "2026-11-24T08:30:00Z", or milliseconds since 1970. */
+bool cli_time(struct str s, int64_t *out) MUST_CHECK;
+
+int cli_report(struct cli *c);
 /* beffroi contain, release, containments */
 int cli_contain(struct cli *c);
 int cli_release(struct cli *c);

@@ -10,7 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define ANSWER_MAX ((size_t)16 << 20)
+#define ANSWER_MAX ((size_t)128 << 20)
 
 static bool
 dial(const char *data, int *fd, struct err *e)
@@ -42,12 +42,13 @@ exchange(int fd, struct str request, struct buf *answer)
 }
 
 bool
-cli_call(struct arena *a, const char *data, const char *method,
-    struct str path, const struct json *body, struct json *out,
+cli_fetch(struct arena *a, const char *data, const char *method,
+    struct str path, const struct json *body, struct str *out,
     struct err *e)
 {
 	struct str text = body != NULL ? json_text(a, body)
-	    : (struct str){ NULL, 0 }, head, rest, status;
+	    : (struct str){ NULL, 0 }, head, rest;
+	struct json refusal;
 	struct buf b;
 	ptrdiff_t at;
 	int fd;
@@ -65,10 +66,20 @@ cli_call(struct arena *a, const char *data, const char *method,
 	at = str_find_str(head, S("\r\n\r\n"));
 	if (!ok || at < 0 || !str_cut(head, ' ', &head, &rest))
 		return fail(e, M_UNKNOWN, "beffroid gave no whole answer");
-	status = str_sub(rest, 0, 3);
-	if (!json_parse(a, str_from(buf_view(&b), (size_t)at + 4), JSON_ANY,
-	    out, e))
-		return false;
-	return str_eq(status, S("200")) || fail(e, M_UNKNOWN, STR_FMT,
-	    STR_ARG(json_str(out, S("error"))));
+	*out = str_from(buf_view(&b), (size_t)at + 4);
+	if (str_eq(str_sub(rest, 0, 3), S("200")))
+		return true;
+	return json_parse(a, *out, JSON_ANY, &refusal, e) && fail(e,
+	    M_UNKNOWN, STR_FMT, STR_ARG(json_str(&refusal, S("error"))));
+}
+
+bool
+cli_call(struct arena *a, const char *data, const char *method,
+    struct str path, const struct json *body, struct json *out,
+    struct err *e)
+{
+	struct str text;
+
+	return cli_fetch(a, data, method, path, body, &text, e) &&
+	    json_parse(a, text, JSON_ANY, out, e);
 }

@@ -54,9 +54,8 @@ days(int64_t y, int64_t m, int64_t d)
 	    (153 * (m + (m > 2 ? -3 : 9)) + 2) / 5 + d - 1 - 719468;
 }
 
-/* "2026-11-24" or "2026-11-24T08:30:00Z", or milliseconds since 1970. */
-static bool
-read_time(struct str s, int64_t *out)
+bool
+cli_time(struct str s, int64_t *out)
 {
 	int64_t y, mon, d, h = 0, min = 0, sec = 0;
 
@@ -93,9 +92,9 @@ read_filter(struct cli *c, struct ledger_filter *f)
 			f->address = val;
 		else if (str_eq(name, S("--room")))
 			f->room = val;
-		else if (!(str_eq(name, S("--from")) && read_time(val,
+		else if (!(str_eq(name, S("--from")) && cli_time(val,
 		    &f->from_ms)) && !(str_eq(name, S("--to")) &&
-		    read_time(val, &f->to_ms)))
+		    cli_time(val, &f->to_ms)))
 			return false;
 	}
 	return true;
