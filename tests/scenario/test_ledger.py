@@ -2,10 +2,13 @@
 """The record against what was on the wire: complete and exact, item by item, under a mixed load that is killed as well."""
 import json
 import os
+import pathlib
 import random
+import re
 import sqlite3
 import subprocess
 import threading
+import urllib.parse
 
 import pytest
 
@@ -233,3 +236,40 @@ def test_bytes_swapped_records_are_named(tmp_path, new_store):
         assert out.returncode == 1 and ", record " in out.stdout, at
     file.write_bytes(good)
     verify(server)
+
+
+# method, path, handler, who may call, what it discloses: every row of the endpoint table
+ROWS = re.findall(r'^ROUTE\((\w+),\s*"([^"]+)",\s*(\w+),\s*(\w+),\s*\w+,\s*(\w+),',
+                  (pathlib.Path(__file__).parents[2] / "src/api/routes.def").read_text(), re.M)
+DISCLOSES = {"PROFILE", "DIRECTORY", "USERS", "MEMBERS", "HISTORY", "SYNC", "MEDIA", "KEYS"}
+
+
+def test_every_row_that_discloses_is_on_record(server, alice, bob):
+    """Each is asked with a room, people and a file that are there: who gets a 200 is on record by the row's own name."""
+    room = alice.create(preset="public_chat", visibility="public", room_alias_name=alice.name, name="a room")
+    bob.join(room)
+    event = alice.send(room, "a word")
+    media = alice.ok("POST", "/_matrix/media/v3/upload", b"some file",
+                     headers={"Content-Type": "text/plain"})["content_uri"].removeprefix("mxc://localhost/")
+    real = {"roomId": room, "eventId": event, "userId": bob.id, "roomAlias": f"#{alice.name}:localhost", "roomIdOrAlias": room,
+            "roomIdOrRoomAlias": room, "serverName": "localhost", "mediaId": media, "eventType": "m.room.create", "stateKey": "",
+            "fileName": "x.txt", "keyName": "displayname", "relType": "m.annotation"}
+    query = {"user_id": bob.id, "dir": "b", "timeout": "0", "from": "", "ts": "1", "width": "8", "height": "8", "limit": "5"}
+    bodies = {"user_search_post": {"search_term": bob.name}, "keys_query_post": {"device_keys": {bob.id: []}},
+              "sliding_sync_post": {"lists": {"a": {"ranges": [[0, 9]], "timeline_limit": 5, "required_state": []}}},
+              "search_post": {"search_categories": {"room_events": {"search_term": "word"}}}}
+    answered = []
+    for method, pattern, name, auth, access in ROWS:
+        if access not in DISCLOSES or auth not in ("USER", "GUEST", "MAYBE"):
+            continue
+        path = re.sub(r"\{(\w+)\}", lambda m: quote(real.get(m[1], "x")), pattern)
+        asked = {k: v for k, v in query.items() if v}
+        body = bodies.get(name, {}) if method in ("POST", "PUT") else None
+        status, answer, _ = alice.ask(method, path + "?" + urllib.parse.urlencode(asked), body, raw=True)
+        # What waits for news may have none.
+        if status == 200 and (access != "SYNC" or events_of(json.loads(answer), set())):
+            answered.append(name)
+    recorded = {r["operation"] for r in server.settled("--account", alice.id)}
+    assert set(answered) - recorded == set()
+    assert {"messages_get", "context_get", "event_get", "state_all_get", "members_get", "sync_get", "profile_get", "search_post",
+            "user_search_post", "keys_query_post", "public_rooms_post", "download_get", "sliding_sync_post"} <= set(answered), answered
