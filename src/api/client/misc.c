@@ -53,6 +53,15 @@ wellknown_client_get(struct req *rq)
 	jsonw_obj(w, "m.homeserver");
 	jsonw_str(w, "base_url", url);
 	jsonw_obj_end(w);
+	if (conf_get()->voip_livekit_url.n > 0) {
+		jsonw_arr(w, "org.matrix.msc4143.rtc_foci");
+		jsonw_obj(w, NULL);
+		jsonw_cstr(w, "type", "livekit");
+		jsonw_str(w, "livekit_service_url",
+		    conf_get()->voip_livekit_url);
+		jsonw_obj_end(w);
+		jsonw_arr_end(w);
+	}
 	return res_close(rq);
 }
 
