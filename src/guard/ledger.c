@@ -18,6 +18,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define QUEUE_MAX 20000
 #define QUEUE_BYTES_MAX ((size_t)128 << 20)
@@ -48,8 +49,7 @@ static struct {
 	int64_t expired_ms, erased_ms;
 	int64_t records;		/* atomic */
 	struct metric *written, *folded, *failed;
-} led = { .lock = PTHREAD_MUTEX_INITIALIZER,
-	.queued = PTHREAD_COND_INITIALIZER };
+} led = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static struct entry *
 new_entry(void (*done)(void *arg, bool ok), void *arg, const struct record *r)
@@ -336,6 +336,13 @@ rotate(void)
 	pthread_mutex_unlock(&led.lock);
 }
 
+/* By the clock that is never set: nothing may wait longer when the other one is. */
+static int64_t
+mono_ms(void)
+{
+	return clock_mono_us() / 1000;
+}
+
 /* Waits until something is to be written or signed. */
 static struct entry *
 wait_for_work(int64_t *due_ms, bool *stop)
@@ -343,7 +350,7 @@ wait_for_work(int64_t *due_ms, bool *stop)
 	struct entry *list;
 
 	pthread_mutex_lock(&led.lock);
-	while (led.first == NULL && !led.stop && clock_now_ms() < *due_ms) {
+	while (led.first == NULL && !led.stop && mono_ms() < *due_ms) {
 		struct timespec until = { .tv_sec = (time_t)(*due_ms / 1000),
 		    .tv_nsec = (long)(*due_ms % 1000) * 1000000 };
 
@@ -351,7 +358,7 @@ wait_for_work(int64_t *due_ms, bool *stop)
 			pthread_cond_timedwait(&led.queued, &led.lock, &until);
 		} else {
 			pthread_cond_wait(&led.queued, &led.lock);
-			*due_ms = clock_now_ms() + TICK_MS;
+			*due_ms = mono_ms() + TICK_MS;
 		}
 	}
 	list = led.first;
@@ -406,14 +413,13 @@ tick(int64_t now_ms)
 static void *
 ledger_main(void *arg)
 {
-	int64_t due_ms = clock_now_ms() + TICK_MS;
+	int64_t due_ms = mono_ms() + TICK_MS;
 	bool stop = false;
 
 	(void)arg;
 	while (!stop) {
 		struct entry *list = wait_for_work(&due_ms, &stop);
-		int64_t now_ms = clock_now_ms();
-		bool due = now_ms >= due_ms || stop;
+		bool due = mono_ms() >= due_ms || stop;
 
 		if (list != NULL || due) {
 			bool ok = write_batch(list, due, stop);
@@ -422,8 +428,8 @@ ledger_main(void *arg)
 			finish(list, ok);
 		}
 		if (due) {
-			tick(now_ms);
-			due_ms = now_ms + TICK_MS;
+			tick(clock_now_ms());
+			due_ms = mono_ms() + TICK_MS;
 		}
 	}
 	return NULL;
@@ -443,6 +449,7 @@ start_metrics(void)
 bool
 ledger_start(const struct ledger_conf *conf, struct err *e)
 {
+	pthread_condattr_t attr;
 	struct disk_left left;
 
 	start_metrics();
@@ -462,6 +469,10 @@ ledger_start(const struct ledger_conf *conf, struct err *e)
 	for (size_t i = left.n; i > 0; i--)
 		put_back(new_entry(NULL, NULL, &left.rec[i - 1]));
 	led.folds = true;
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&led.queued, &attr);
+	pthread_condattr_destroy(&attr);
 	/* Also what the tree was behind by is signed soon. */
 	led.dirty = true;
 	if (pthread_create(&led.thread, NULL, ledger_main, NULL) != 0)
@@ -489,6 +500,7 @@ ledger_stop(void)
 	}
 	follow_clear();
 	disk_close(&led.disk);
+	pthread_cond_destroy(&led.queued);
 	led.running = false;
 }
 
