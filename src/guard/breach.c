@@ -116,6 +116,8 @@ breach_take(struct breach *b, const struct record *r)
 	if (r->type != RECORD_SHOWN)
 		return;
 	b->records++;
+	if (r->leaf >= b->leaves)
+		b->leaves = r->leaf + 1;
 	b->assumed += r->assumed;
 	take_session(b, r);
 	for (size_t i = 0; i < r->n; i++) {

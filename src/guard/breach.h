@@ -57,6 +57,7 @@ struct breach_list {
 struct breach {
 	struct arena *a;
 	struct breach_ask ask;
+	int64_t leaves;				/* of the ledger, up to the last record taken in */
 	int64_t records, assumed;		/* assumed: after a crash, at most */
 	struct breach_list sessions, rooms, people;
 	struct breach_list things[SEEN_NKINDS];

@@ -4,16 +4,19 @@
 
 #include "core/account.h"
 #include "core/alias.h"
-#include "guard/ledger_read.h"
 #include "guard/checkpoint.h"
+#include "guard/ledger_read.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define OWNER_POWER 100
 #define MEASURES_MAX 10000
+#define CHECKPOINT_TRIES 40
+#define FOLDED_MS 700			/* what a sync showed is written within half a second */
 
 /* Adds up the authors of several ranges. */
 struct adding {
@@ -176,23 +179,56 @@ fill_measures(struct ctx *c, struct breach *b)
 	return true;
 }
 
-/* The note as it is now: it covers all that was read but the last moment. */
+static void
+nap(int64_t ms)
+{
+	struct timespec t = { .tv_nsec = (long)ms * 1000000 };
+
+	nanosleep(&t, NULL);
+}
+
+/* The newest note; empty: there is none yet. */
 static bool
-fill_checkpoint(struct ctx *c, struct breach *b, struct str dir)
+read_checkpoint(struct ctx *c, struct str dir, struct str *out)
 {
 	char note[CHECKPOINT_MAX];
 	int fd = open(str_cz(c->a, str_cat(c->a, dir, S("/checkpoint"))),
 	    O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd >= 0 ? read(fd, note, sizeof(note)) : -1;
-	const char *why = strerror(errno);
+	int why = errno;
+	ssize_t n = 0;
 
-	if (fd >= 0)
+	*out = (struct str){ NULL, 0 };
+	if (fd < 0 && why == ENOENT)
+		return true;
+	if (fd >= 0) {
+		n = read(fd, note, sizeof(note));
+		why = errno;
 		close(fd);
-	if (n < 0)
+	}
+	if (fd < 0 || n < 0)
 		return fail(&c->err, M_UNKNOWN,
-		    "The ledger's checkpoint cannot be read: %s", why);
-	b->checkpoint = str_dup(b->a, str_n(note, (size_t)n));
+		    "The ledger's checkpoint cannot be read: %s",
+		    strerror(why));
+	*out = str_dup(c->a, str_n(note, (size_t)n));
 	return true;
+}
+
+/* Waits for the checkpoint that covers all that was read: it is made every second. */
+static bool
+fill_checkpoint(struct ctx *c, struct breach *b, struct str dir)
+{
+	struct checkpoint point;
+
+	for (int i = 0; i < CHECKPOINT_TRIES; i++) {
+		if (!read_checkpoint(c, dir, &b->checkpoint))
+			return false;
+		if (b->checkpoint.n > 0 && checkpoint_read(c->a,
+		    b->checkpoint, &point) && point.size >= b->leaves)
+			return true;
+		nap(100);
+	}
+	return fail(&c->err, M_UNAVAILABLE, "The ledger has no checkpoint "
+	    "yet that covers what was read: try again");
 }
 
 /* Was what ask.absent names among it? */
@@ -286,6 +322,9 @@ breach_make(struct ctx *c, struct str dir, const struct breach_ask *ask,
 	if (ask->from_ms > c->now_ms)
 		return fail(&c->err, M_INVALID_PARAM,
 		    "The report's time begins in the future");
-	return account_get(c, ask->user, &x) && read_all(c, b, dir) &&
-	    fill(c, b, dir);
+	if (!account_get(c, ask->user, &x))
+		return false;
+	if (ask->to_ms == 0 || ask->to_ms > c->now_ms - FOLDED_MS)
+		nap(FOLDED_MS);
+	return read_all(c, b, dir) && fill(c, b, dir);
 }

@@ -30,7 +30,7 @@ static const char style[] =
     "background:none}pre,code{font:8.5pt/1.35 monospace;"
     "overflow-wrap:anywhere;white-space:pre-wrap}ul{columns:2;"
     "padding-left:5mm;margin:2mm 0}.s{color:#555}"
-    "time{white-space:nowrap}";
+    "time{white-space:nowrap}pre{break-inside:avoid}";
 
 struct page {
 	const struct breach *b;
@@ -288,8 +288,8 @@ write_notice(struct page *p)
 static void
 write_sessions(struct page *p)
 {
-	static const int columns[] = { T_DEVICE, T_ADDRESS, T_AGENT, T_FIRST,
-	    T_LAST, -T_REPLIES };
+	static const int columns[] = { T_DEVICE, T_ADDRESS, T_AGENT, T_PERIOD,
+	    -T_REPLIES };
 
 	heading(p, T_SESSIONS);
 	table(p, columns, LEN(columns));
@@ -300,8 +300,11 @@ write_sessions(struct page *p)
 		cell(p, x->device);
 		cell(p, x->address);
 		cell(p, x->agent);
-		time_cell(p, x->first_ms);
-		time_cell(p, x->last_ms);
+		html(p, "<td>");
+		when(p, x->first_ms);
+		html(p, "<br>");
+		when(p, x->last_ms);
+		html(p, "</td>");
 		number(p, x->records);
 		html(p, "</tr>\n");
 	}
