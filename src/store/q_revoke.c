@@ -43,7 +43,8 @@ static const struct query approval = {
 };
 static const struct query login = {
 	.name = "revoke.login_token",
-	.sql = "DELETE FROM onetime WHERE purpose = 'login' AND data = $1",
+	.sql = "DELETE FROM onetime WHERE purpose IN ('login', 'openid')"
+	    " AND data = $1",
 };
 static const struct query uia = {
 	.name = "revoke.uia_session",

@@ -163,6 +163,9 @@ def test_what_could_sign_in_again_is_gone(server, alice, bob):
     room = bob.create()
     delay = bob.ok("PUT", f"/_matrix/client/unstable/org.matrix.msc4140/rooms/{quote(room)}/delayed_event/m.room.message/d1",
                    {"delay_ms": 60000, "content": {"body": SECRET, "msgtype": "m.text"}})["delay_id"]
+    openid = bob.ok("POST", f"/user/{quote(bob.id)}/openid/request_token", {})["access_token"]
+    userinfo = "/_matrix/federation/v1/openid/userinfo?access_token=" + openid
+    assert server.call("GET", userinfo)[0] == 200
     answer = contained(server, user=bob.id)
     assert answer["tokens"] == 2
     login = {"type": "m.login.password", "identifier": {"type": "m.id.user", "user": bob.name}, "password": bob.password}
@@ -172,6 +175,9 @@ def test_what_could_sign_in_again_is_gone(server, alice, bob):
     assert server.call("POST", f"/_matrix/client/unstable/org.matrix.msc4140/delayed_events/{delay}/send", {})[0] == 409
     assert refusal(bob.ask("POST", "/logout", {})) == LOCKED
     assert refusal(bob2.ask("POST", "/logout/all", {})) == LOCKED
+    released(server, user=bob.id)
+    assert server.call("GET", userinfo)[0] == 401
+    assert server.call("POST", V3 + "/refresh", {"refresh_token": bob2.refresh})[0] == 401
 
 
 def test_pending_invitations_are_withdrawn(server, alice, bob):
