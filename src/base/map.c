@@ -173,6 +173,17 @@ map_done(struct map *m)
 	*m = (struct map){ 0 };
 }
 
+void
+map_clear(struct map *m, void (*drop)(void *val))
+{
+	struct map_iter it = map_iter(m);
+	void *val;
+
+	while ((val = map_next(&it)) != NULL)
+		drop(val);
+	map_done(m);
+}
+
 void *
 map_get(const struct map *m, struct str key)
 {

@@ -23,6 +23,8 @@ struct map_iter {
 
 /* A zeroed struct map is an empty map. */
 void map_done(struct map *m);
+/* Gives each value to drop and empties the map. */
+void map_clear(struct map *m, void (*drop)(void *val));
 void *map_get(const struct map *m, struct str key);
 void *map_put(struct map *m, struct str key, void *val);	/* val not NULL; the value replaced, or NULL */
 void *map_del(struct map *m, struct str key);		/* the value removed, or NULL */

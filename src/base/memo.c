@@ -21,13 +21,7 @@ weight(const struct entry *x)
 static void
 clear(struct memo *m)
 {
-	struct map_iter it = map_iter(&m->by_key);
-	void *x;
-
-	while ((x = map_next(&it)) != NULL)
-		free(x);
-	map_done(&m->by_key);
-	m->by_key = (struct map){ 0 };
+	map_clear(&m->by_key, free);
 	m->bytes = 0;
 }
 

@@ -269,7 +269,6 @@ evcache_stop(void)
 	while (cache.oldest != NULL)
 		evict(cache.oldest, &dead);
 	map_done(&cache.by_nid);
-	cache.by_nid = (struct map){ 0 };
 	pthread_mutex_unlock(&cache.lock);
 	bury(dead);
 }

@@ -339,20 +339,13 @@ jobs_stopping(void)
 void
 jobs_stop(void)
 {
-	struct map_iter it;
-	struct entry *x;
-
 	pthread_mutex_lock(&the.lock);
 	the.open = false;
 	pthread_cond_broadcast(&the.wake);
 	pthread_mutex_unlock(&the.lock);
 	for (int i = 0; i < the.nthreads; i++)
 		pthread_join(the.thread[i], NULL);
-	it = map_iter(&the.all);
-	while ((x = map_next(&it)) != NULL)
-		free(x);
-	map_done(&the.all);
-	the.all = (struct map){ 0 };
+	map_clear(&the.all, free);
 	free(the.heap);
 	the.heap = NULL;
 	the.nheap = the.cap = 0;

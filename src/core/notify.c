@@ -503,7 +503,5 @@ notify_stop(void)
 	}
 	map_done(&table.users);
 	map_done(&table.rooms);
-	table.users = (struct map){ 0 };
-	table.rooms = (struct map){ 0 };
 	pthread_mutex_unlock(&table.lock);
 }

@@ -44,19 +44,10 @@ room_alloc(int64_t nid, struct str id, const struct room_version *v)
 void
 room_unref(struct room *r)
 {
-	struct map_iter it;
-	void *x;
-
 	if (r == NULL || __atomic_sub_fetch(&r->refs, 1, __ATOMIC_ACQ_REL) > 0)
 		return;
-	it = map_iter(&r->places);
-	while ((x = map_next(&it)) != NULL)
-		free(x);
-	it = map_iter(&r->members);
-	while ((x = map_next(&it)) != NULL)
-		free(x);
-	map_done(&r->places);
-	map_done(&r->members);
+	map_clear(&r->places, free);
+	map_clear(&r->members, free);
 	sev_put(r->create);
 	pthread_mutex_destroy(&r->write);
 	pthread_mutex_destroy(&r->lock);
@@ -497,6 +488,5 @@ room_cache_stop(void)
 	}
 	map_done(&cache.by_id);
 	map_done(&cache.by_nid);
-	cache.by_id = cache.by_nid = (struct map){ 0 };
 	cache.bytes = 0;
 }

@@ -28,18 +28,6 @@ static struct {
 	uint64_t forgets;		/* calls of session_forget_user */
 } cache = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
-static void
-clear(void)
-{
-	struct map_iter it = map_iter(&cache.by_hash);
-	void *x;
-
-	while ((x = map_next(&it)) != NULL)
-		free(x);
-	map_done(&cache.by_hash);
-	cache.by_hash = (struct map){ 0 };
-}
-
 bool
 session_cache_get(struct arena *a, struct str hash, struct session *out,
     uint64_t *forgets)
@@ -74,7 +62,7 @@ session_cache_put(struct str hash, const struct session *s, uint64_t forgets)
 	pthread_mutex_lock(&cache.lock);
 	if (forgets == cache.forgets) {
 		if (cache.by_hash.n >= ENTRIES_MAX)
-			clear();
+			map_clear(&cache.by_hash, free);
 		old = map_put(&cache.by_hash, str_n(x->hash, sizeof(x->hash)),
 		    x);
 	}
@@ -133,6 +121,6 @@ void
 session_cache_stop(void)
 {
 	pthread_mutex_lock(&cache.lock);
-	clear();
+	map_clear(&cache.by_hash, free);
 	pthread_mutex_unlock(&cache.lock);
 }

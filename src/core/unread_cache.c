@@ -53,17 +53,18 @@ key_of(struct arena *a, struct str user, int64_t room)
 }
 
 static void
+drop(void *val)
+{
+	struct entry *x = val;
+
+	free(x->of);
+	free(x);
+}
+
+static void
 clear(void)
 {
-	struct map_iter it = map_iter(&cache.by_key);
-	struct entry *x;
-
-	while ((x = map_next(&it)) != NULL) {
-		free(x->of);
-		free(x);
-	}
-	map_done(&cache.by_key);
-	cache.by_key = (struct map){ 0 };
+	map_clear(&cache.by_key, drop);
 	cache.bytes = 0;
 }
 

@@ -267,7 +267,6 @@ client_close(void)
 	curl_multi_cleanup(the.multi);
 	curl_global_cleanup();
 	map_done(&the.by_id);
-	the.by_id = (struct map){ 0 };
 	the.net = (struct client_net){ 0 };
 	arena_free(the.a);
 }

@@ -83,13 +83,7 @@ pg_fail(struct pg_db *db, const PGresult *res, const char *what,
 void
 pg_forget_statements(struct pg_db *db)
 {
-	struct map_iter it = map_iter(&db->db.stmts);
-	struct pg_stmt *st;
-
-	while ((st = map_next(&it)) != NULL)
-		free(st);
-	map_done(&db->db.stmts);
-	db->db.stmts = (struct map){ 0 };
+	map_clear(&db->db.stmts, free);
 }
 
 static bool

@@ -108,8 +108,11 @@ sq_connect(const struct sq_store *s, bool writer, struct err *e)
 /* Statements */
 
 static void
-stmt_free(struct sq_stmt *st)
+stmt_free(void *stmt)
 {
+	struct sq_stmt *st = stmt;
+
+	assert(!st->busy);
 	sqlite3_finalize(st->h);
 	free(st);
 }
@@ -433,15 +436,9 @@ sq_db_new(struct store *s, bool writer, struct err *e)
 void
 sq_db_free(struct sq_db *db)
 {
-	struct map_iter it = map_iter(&db->db.stmts);
-	struct sq_stmt *st;
 	int rc;
 
-	while ((st = map_next(&it)) != NULL) {
-		assert(!st->busy);
-		stmt_free(st);
-	}
-	map_done(&db->db.stmts);
+	map_clear(&db->db.stmts, stmt_free);
 	rc = sqlite3_close(db->h);
 	assert(rc == SQLITE_OK);
 	sem_destroy(&db->answered);

@@ -158,6 +158,32 @@ test_walk(void **state)
 }
 
 static void
+note_drop(void *val)
+{
+	assert_false(*(bool *)val);
+	*(bool *)val = true;
+}
+
+static void
+test_clearing_gives_each_value_once(void **state)
+{
+	static bool seen[100];
+	struct map m = { 0 };
+
+	(void)state;
+	for (int i = 0; i < 100; i++)
+		map_put_i(&m, i, &seen[i]);
+	for (int i = 0; i < 100; i += 3)
+		map_del_i(&m, i);
+	map_clear(&m, note_drop);
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(seen[i], i % 3 != 0);
+	assert_int_equal(m.n, 0);
+	assert_null(map_put_i(&m, 1, &seen[0]));
+	map_done(&m);
+}
+
+static void
 test_hash(void **state)
 {
 	(void)state;
@@ -178,6 +204,7 @@ main(void)
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_churn),
 		cmocka_unit_test(test_walk),
+		cmocka_unit_test(test_clearing_gives_each_value_once),
 		cmocka_unit_test(test_hash),
 	};
 
