@@ -14,4 +14,14 @@ must(void *p)
 	return p;
 }
 
+/* An array with room for one more than n: p, or it with its capacity doubled. */
+static inline void *
+heap_more(void *p, size_t n, size_t *cap, size_t size)
+{
+	if (n < *cap)
+		return p;
+	*cap = *cap > 0 ? *cap * 2 : 4;
+	return must(realloc(p, *cap * size));
+}
+
 #endif

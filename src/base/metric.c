@@ -9,6 +9,7 @@
  */
 #include "base/metric.h"
 
+#include "base/heap.h"
 #include "base/map.h"
 
 #include <assert.h>
@@ -76,11 +77,9 @@ my_shard(void)
 static void *
 zeroed(size_t n, size_t size)
 {
-	void *p = aligned_alloc(CACHE_LINE,
-	    (n * size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
+	void *p = must(aligned_alloc(CACHE_LINE,
+	    (n * size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE));
 
-	if (p == NULL)
-		abort();
 	memset(p, 0, n * size);
 	return p;
 }

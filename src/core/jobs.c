@@ -7,6 +7,7 @@
 #include "core/jobs.h"
 
 #include "base/clock.h"
+#include "base/heap.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "base/metric.h"
@@ -45,14 +46,6 @@ static struct {
 	int nthreads;
 } the = { .lock = PTHREAD_MUTEX_INITIALIZER,
 	.wake = PTHREAD_COND_INITIALIZER };
-
-static void *
-must(void *p)
-{
-	if (p == NULL)
-		abort();
-	return p;
-}
 
 static void
 heap_put(size_t i, struct entry *x)
@@ -94,11 +87,8 @@ heap_down(size_t i)
 static void
 heap_add(struct entry *x)
 {
-	if (the.nheap == the.cap) {
-		the.cap = the.cap > 0 ? the.cap * 2 : 64;
-		the.heap = must(realloc(the.heap, the.cap *
-		    sizeof(*the.heap)));
-	}
+	the.heap = heap_more(the.heap, the.nheap, &the.cap,
+	    sizeof(struct entry *));
 	heap_put(the.nheap++, x);
 	heap_up(the.nheap - 1);
 }

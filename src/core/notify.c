@@ -91,15 +91,9 @@ room_add_user(int64_t nid, struct watched *u)
 	for (size_t i = 0; i < u->nrooms; i++)
 		if (u->rooms[i] == nid)
 			return;
-	if (u->nrooms == u->cap) {
-		u->cap = u->cap ? u->cap * 2 : 8;
-		u->rooms = must(realloc(u->rooms, u->cap * sizeof(*u->rooms)));
-	}
+	u->rooms = heap_more(u->rooms, u->nrooms, &u->cap, sizeof(*u->rooms));
 	u->rooms[u->nrooms++] = nid;
-	if (r->n == r->cap) {
-		r->cap = r->cap ? r->cap * 2 : 4;
-		r->user = must(realloc(r->user, r->cap * sizeof(struct watched *)));
-	}
+	r->user = heap_more(r->user, r->n, &r->cap, sizeof(struct watched *));
 	r->user[r->n++] = u;
 }
 
@@ -196,10 +190,7 @@ was_left(const struct watched *u, int64_t nid)
 static void
 note_left(struct watched *u, int64_t nid)
 {
-	if (u->nleft == u->left_cap) {
-		u->left_cap = u->left_cap ? u->left_cap * 2 : 4;
-		u->left = must(realloc(u->left, u->left_cap * sizeof(*u->left)));
-	}
+	u->left = heap_more(u->left, u->nleft, &u->left_cap, sizeof(*u->left));
 	u->left[u->nleft++] = nid;
 }
 

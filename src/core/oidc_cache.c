@@ -2,6 +2,7 @@
 /* See oidc_cache.h. No lock is held while the network is waited for. */
 #include "core/oidc_cache.h"
 
+#include "base/heap.h"
 #include "core/uri.h"
 #include "net/client.h"
 
@@ -42,10 +43,8 @@ get(struct ctx *c, const struct kept *k, int64_t young_ms, struct str *out)
 static void
 put(struct ctx *c, struct kept *k, struct str text)
 {
-	char *p = malloc(text.n + 1);
+	char *p = must(malloc(text.n + 1));
 
-	if (p == NULL)
-		abort();
 	memcpy(p, text.p, text.n);
 	pthread_mutex_lock(&cache.lock);
 	free(k->p);

@@ -56,11 +56,7 @@ add(struct follow *x, struct seen_range r)
 		x->range[x->n - 1].last = r.last;
 		return;
 	}
-	if (x->n == x->cap) {
-		x->cap = x->cap ? x->cap * 2 : 4;
-		x->range = must(realloc(x->range, x->cap *
-		    sizeof(*x->range)));
-	}
+	x->range = heap_more(x->range, x->n, &x->cap, sizeof(*x->range));
 	x->range[x->n++] = r;
 }
 

@@ -7,8 +7,9 @@
 #include "net/client_job.h"
 
 #include "base/clock.h"
-#include "net/client_guard.h"
+#include "base/file.h"
 #include "base/heap.h"
+#include "net/client_guard.h"
 
 #include <errno.h>
 #include <string.h>
@@ -127,22 +128,6 @@ on_header(char *p, size_t size, size_t n, void *arg)
 	return j->head.over ? 0 : n;
 }
 
-static bool
-write_all(int fd, const char *p, size_t n)
-{
-	while (n > 0) {
-		ssize_t k = write(fd, p, n);
-
-		if (k < 0 && errno == EINTR)
-			continue;
-		if (k <= 0)
-			return false;
-		p += k;
-		n -= (size_t)k;
-	}
-	return true;
-}
-
 static size_t
 on_body(char *p, size_t size, size_t n, void *arg)
 {
@@ -157,7 +142,7 @@ on_body(char *p, size_t size, size_t n, void *arg)
 	}
 	curl_easy_getinfo(j->easy, CURLINFO_RESPONSE_CODE, &status);
 	if (j->req.has_fd && status >= 200 && status <= 299)
-		return write_all(j->req.to_fd, p, n) ? n : 0;
+		return file_write_all(j->req.to_fd, str_n(p, n)) ? n : 0;
 	buf_add(&j->body, p, n);
 	return n;
 }
