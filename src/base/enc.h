@@ -17,6 +17,7 @@ void b64_encode_to(struct buf *b, enum b64 alphabet, struct str bytes);
  */
 bool b64_decode(struct arena *a, enum b64 alphabet, struct str text, struct str *out) MUST_CHECK;
 
+int hex_value(char digit);			/* of either case; -1: none */
 struct str hex_encode(struct arena *a, struct str bytes);		/* lower case */
 bool hex_decode(struct arena *a, struct str text, struct str *out) MUST_CHECK;
 

@@ -11,6 +11,7 @@
 
 #include <string.h>
 
+#include "base/enc.h"
 #include "base/json_sort.h"
 
 #define STACK_FIRST 32
@@ -90,18 +91,6 @@ skip_plain(const char *p, const char *end)
 	return p;
 }
 
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* Reads the XXXX of \uXXXX at ps->p; -1 if they are not there. */
 static int32_t
 hex4(struct parser *ps)
@@ -111,7 +100,7 @@ hex4(struct parser *ps)
 	if (ps->end - ps->p < 4)
 		return -1;
 	for (int i = 0; i < 4; i++) {
-		int d = hex_digit(ps->p[i]);
+		int d = hex_value(ps->p[i]);
 
 		if (d < 0)
 			return -1;

@@ -49,6 +49,7 @@ real_level(struct str s, int64_t *out)
 	return true;
 }
 
+/* More than str_trim() takes: vertical tabs and form feeds too. */
 static bool
 is_space(char c)
 {
