@@ -129,6 +129,15 @@ jsonw_str(struct jsonw *w, const char *key, struct str s)
 }
 
 void
+jsonw_strs(struct jsonw *w, const char *key, const struct str *at, size_t n)
+{
+	jsonw_arr(w, key);
+	for (size_t i = 0; i < n; i++)
+		jsonw_str(w, NULL, at[i]);
+	jsonw_arr_end(w);
+}
+
+void
 jsonw_cstr(struct jsonw *w, const char *key, const char *s)
 {
 	jsonw_str(w, key, str_c(s));

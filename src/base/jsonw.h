@@ -24,6 +24,7 @@ void jsonw_arr(struct jsonw *w, const char *key);
 void jsonw_arr_end(struct jsonw *w);
 void jsonw_key(struct jsonw *w, struct str key);
 void jsonw_str(struct jsonw *w, const char *key, struct str s);
+void jsonw_strs(struct jsonw *w, const char *key, const struct str *at, size_t n);	/* an array of strings */
 void jsonw_cstr(struct jsonw *w, const char *key, const char *s);
 void jsonw_int(struct jsonw *w, const char *key, int64_t v);
 void jsonw_bool(struct jsonw *w, const char *key, bool v);

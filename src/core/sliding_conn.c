@@ -165,10 +165,7 @@ write_body(struct ctx *c, const struct sliding_conn *x)
 	jsonw_obj(&w, NULL);
 	jsonw_str(&w, "mark", str_fmt(c->a, "%llu",
 	    (unsigned long long)x->mark));
-	jsonw_arr(&w, "need");
-	for (size_t i = 0; i < x->nneeds; i++)
-		jsonw_str(&w, NULL, x->need[i]);
-	jsonw_arr_end(&w);
+	jsonw_strs(&w, "need", x->need, x->nneeds);
 	jsonw_arr(&w, "rooms");
 	for (size_t i = 0; i < x->n; i++) {
 		const struct sliding_sent *s = &x->room[i];

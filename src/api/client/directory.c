@@ -132,12 +132,8 @@ write_more(struct jsonw *w, const struct room_chunk *x)
 	jsonw_str(w, "room_version", x->version);
 	if (x->encryption.n > 0)
 		jsonw_str(w, "encryption", x->encryption);
-	if (x->nallowed == 0)
-		return;
-	jsonw_arr(w, "allowed_room_ids");
-	for (size_t i = 0; i < x->nallowed; i++)
-		jsonw_str(w, NULL, x->allowed[i]);
-	jsonw_arr_end(w);
+	if (x->nallowed > 0)
+		jsonw_strs(w, "allowed_room_ids", x->allowed, x->nallowed);
 }
 
 /* A room that the caller may know of; one that they may not looks like none. */

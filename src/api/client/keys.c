@@ -137,14 +137,8 @@ keys_changes_get(struct req *rq)
 	    &nc, &left, &nl))
 		return false;
 	w = res_open(rq, 200);
-	jsonw_arr(w, "changed");
-	for (size_t i = 0; i < nc; i++)
-		jsonw_str(w, NULL, changed[i]);
-	jsonw_arr_end(w);
-	jsonw_arr(w, "left");
-	for (size_t i = 0; i < nl; i++)
-		jsonw_str(w, NULL, left[i]);
-	jsonw_arr_end(w);
+	jsonw_strs(w, "changed", changed, nc);
+	jsonw_strs(w, "left", left, nl);
 	return res_close(rq);
 }
 

@@ -381,9 +381,7 @@ alias_get(struct req *rq)
 		return false;
 	w = res_open(rq, 200);
 	jsonw_str(w, "room_id", room_id(r));
-	jsonw_arr(w, "servers");
-	jsonw_str(w, NULL, server_get()->name);
-	jsonw_arr_end(w);
+	jsonw_strs(w, "servers", &server_get()->name, 1);
 	res_note(rq, SEEN_DIRECTORY, alias, 1);
 	return res_close(rq);
 }
@@ -429,10 +427,7 @@ room_aliases_get(struct req *rq)
 	    !aliases_of_room(c->db, c->a, room_nid(r), &alias, &n, &c->err))
 		return false;
 	w = res_open(rq, 200);
-	jsonw_arr(w, "aliases");
-	for (size_t i = 0; i < n; i++)
-		jsonw_str(w, NULL, alias[i]);
-	jsonw_arr_end(w);
+	jsonw_strs(w, "aliases", alias, n);
 	return res_close(rq);
 }
 

@@ -362,10 +362,7 @@ write_found(struct req *rq, const struct search_ask *ask,
 	struct jsonw *w = &rq->w;
 
 	jsonw_int(w, "count", page->count);
-	jsonw_arr(w, "highlights");
-	for (size_t i = 0; i < page->nhighlight; i++)
-		jsonw_str(w, NULL, page->highlight[i]);
-	jsonw_arr_end(w);
+	jsonw_strs(w, "highlights", page->highlight, page->nhighlight);
 	if (!write_results(rq, page, extra) ||
 	    (extra->state && !write_state(rq, page)))
 		return false;

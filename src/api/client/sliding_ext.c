@@ -348,8 +348,8 @@ sliding_ext_write(struct sliding_run *s, const struct sliding_extras *x)
 		jsonw_obj(w, "e2ee");
 		sync_write_otk(s->rq, w);
 		jsonw_obj(w, "device_lists");
-		sync_write_list(w, "changed", x->changed, x->nchanged);
-		sync_write_list(w, "left", x->left, x->nleft);
+		jsonw_strs(w, "changed", x->changed, x->nchanged);
+		jsonw_strs(w, "left", x->left, x->nleft);
 		jsonw_obj_end(w);
 		jsonw_obj_end(w);
 	}

@@ -208,12 +208,8 @@ write_summary(struct run *s, struct room *r)
 	    s->c->who.user, hero, &nheroes))
 		return false;
 	jsonw_obj(s->w, "summary");
-	if (nheroes > 0) {
-		jsonw_arr(s->w, "m.heroes");
-		for (size_t i = 0; i < nheroes; i++)
-			jsonw_str(s->w, NULL, hero[i]);
-		jsonw_arr_end(s->w);
-	}
+	if (nheroes > 0)
+		jsonw_strs(s->w, "m.heroes", hero, nheroes);
 	jsonw_int(s->w, "m.joined_member_count", n.joined);
 	jsonw_int(s->w, "m.invited_member_count", n.invited);
 	jsonw_obj_end(s->w);
@@ -516,8 +512,8 @@ write_all(struct run *s)
 	jsonw_obj_end(s->w);
 	write_to_device(s);
 	jsonw_obj(s->w, "device_lists");
-	sync_write_list(s->w, "changed", s->dev_changed, s->ndev_changed);
-	sync_write_list(s->w, "left", s->dev_left, s->ndev_left);
+	jsonw_strs(s->w, "changed", s->dev_changed, s->ndev_changed);
+	jsonw_strs(s->w, "left", s->dev_left, s->ndev_left);
 	jsonw_obj_end(s->w);
 	s->found = s->found || s->ndev_changed > 0 || s->ndev_left > 0;
 	sync_write_otk(s->rq, s->w);

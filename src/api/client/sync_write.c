@@ -30,18 +30,8 @@ sync_write_otk(struct req *rq, struct jsonw *w)
 		return;
 	}
 	sync_write_counts(w, "device_one_time_keys_count", n, nn);
-	sync_write_list(w, "device_unused_fallback_key_types", unused,
+	jsonw_strs(w, "device_unused_fallback_key_types", unused,
 	    nunused);
-}
-
-void
-sync_write_list(struct jsonw *w, const char *key, const struct str *at,
-    size_t n)
-{
-	jsonw_arr(w, key);
-	for (size_t i = 0; i < n; i++)
-		jsonw_str(w, NULL, at[i]);
-	jsonw_arr_end(w);
 }
 
 static int
@@ -115,7 +105,7 @@ sync_write_typing(struct jsonw *w, const struct str *users, size_t n)
 	jsonw_obj(w, NULL);
 	jsonw_cstr(w, "type", "m.typing");
 	jsonw_obj(w, "content");
-	sync_write_list(w, "user_ids", users, n);
+	jsonw_strs(w, "user_ids", users, n);
 	jsonw_obj_end(w);
 	jsonw_obj_end(w);
 }

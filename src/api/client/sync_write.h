@@ -10,7 +10,6 @@
 /* device_one_time_keys_count and device_unused_fallback_key_types of the caller's device. */
 void sync_write_otk(struct req *rq, struct jsonw *w);
 void sync_write_counts(struct jsonw *w, const char *key, const struct otk_count *at, size_t n);
-void sync_write_list(struct jsonw *w, const char *key, const struct str *at, size_t n);
 /* One m.receipt event of them all; sorts them. */
 void sync_write_receipts(struct jsonw *w, struct receipt *r, size_t n);
 void sync_write_typing(struct jsonw *w, const struct str *users, size_t n);

@@ -43,6 +43,8 @@ test_everything(void **state)
 	jsonw_str(&w, NULL, (struct str){ NULL, 0 });
 	jsonw_arr_end(&w);
 	jsonw_arr_end(&w);
+	jsonw_strs(&w, "strs", (struct str[]){ S("a"), S("\"") }, 2);
+	jsonw_strs(&w, "none", NULL, 0);
 	jsonw_key(&w, S("a \"key\""));
 	jsonw_raw(&w, NULL, S("[1, 2]"));
 	jsonw_key(&w, S("o"));
@@ -54,6 +56,7 @@ test_everything(void **state)
 	assert_true(str_eq(buf_view(&b), S("{\"s\":\"a\\\"b\\n\\u0001\xc3\xa9\","
 	    "\"c\":\"x\",\"i\":-7,\"t\":true,\"f\":false,\"n\":null,"
 	    "\"empty\":[],\"arr\":[1,{},{\"x\":1},[\"\"]],"
+	    "\"strs\":[\"a\",\"\\\"\"],\"none\":[],"
 	    "\"a \\\"key\\\"\":[1, 2],\"o\":{},\"tree\":{\"k\":1},\"raw\":0}")));
 	assert_int_equal(w.depth, 0);
 	arena_free(a);
