@@ -102,20 +102,6 @@ take_row(struct rows *r, void *arg)
 	read_row(r, t->a, t->out);
 }
 
-static void
-take_str(struct rows *r, void *arg)
-{
-	struct take *t = arg;
-
-	*(struct str *)t->out = db_str(r, 0, t->a);
-}
-
-static void
-take_int(struct rows *r, void *arg)
-{
-	*(int64_t *)arg = db_int(r, 0);
-}
-
 bool
 delayed_find(struct db *db, struct arena *a, struct str delay_id,
     struct delayed_row *out, bool *found, struct err *e)
@@ -129,12 +115,9 @@ bool
 delayed_of_txn(struct db *db, struct arena *a, struct str user,
     struct str device, struct str txn, struct str *delay_id, struct err *e)
 {
-	struct take t = { a, delay_id };
-	bool found;
-
 	*delay_id = (struct str){ NULL, 0 };
-	return db_one(db, &of_txn, V(v_str(user), v_str(device), v_str(txn)),
-	    take_str, &t, &found, e);
+	return db_one_str(db, &of_txn, V(v_str(user), v_str(device),
+	    v_str(txn)), a, delay_id, NULL, e);
 }
 
 static bool
@@ -164,9 +147,7 @@ delayed_of_user(struct db *db, struct arena *a, struct str user, size_t max,
 bool
 delayed_count(struct db *db, struct str user, int64_t *n, struct err *e)
 {
-	bool found;
-
-	return db_one(db, &count, V(v_str(user)), take_int, n, &found, e);
+	return db_one_int(db, &count, V(v_str(user)), n, NULL, e);
 }
 
 bool

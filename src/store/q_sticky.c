@@ -50,19 +50,11 @@ sticky_list(struct db *db, struct arena *a, int64_t room, int64_t after,
 	return db_done(&r, e);
 }
 
-static void
-take_int(struct rows *r, void *arg)
-{
-	*(int64_t *)arg = db_int(r, 0);
-}
-
 bool
 sticky_last(struct db *db, int64_t *until_ms, struct err *e)
 {
-	bool found;
-
 	*until_ms = 0;
-	return db_one(db, &last, V0, take_int, until_ms, &found, e);
+	return db_one_int(db, &last, V0, until_ms, NULL, e);
 }
 
 bool

@@ -621,19 +621,6 @@ state_root_read(struct str bytes, struct state_root *out)
 
 /* The store's secret */
 
-struct secret_row {
-	struct arena *a;
-	struct str hex;
-};
-
-static void
-take_secret(struct rows *r, void *arg)
-{
-	struct secret_row *s = arg;
-
-	s->hex = db_str(r, 0, s->a);
-}
-
 static bool
 secret_make(struct db *db, void *arg, struct err *e)
 {
@@ -643,17 +630,16 @@ secret_make(struct db *db, void *arg, struct err *e)
 static bool
 secret_read(struct db *db, struct arena *a, struct err *e)
 {
-	struct secret_row row = { .a = a };
 	uint8_t random[sizeof(secret)];
-	struct str fresh, key;
+	struct str fresh, kept, key;
 	bool found;
 
 	random_fill(random, sizeof(random));
 	fresh = hex_encode(a, str_n((const char *)random, sizeof(random)));
 	if (!db_transact(db, secret_make, &fresh, e) ||
-	    !db_one(db, &secret_get, V0, take_secret, &row, &found, e))
+	    !db_one_str(db, &secret_get, V0, a, &kept, &found, e))
 		return false;
-	if (!found || !hex_decode(a, row.hex, &key) ||
+	if (!found || !hex_decode(a, kept, &key) ||
 	    key.n != sizeof(secret))
 		return fail(e, M_UNKNOWN, "The store's statetree_secret is bad");
 	memcpy(secret, key.p, sizeof(secret));
