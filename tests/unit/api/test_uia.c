@@ -232,26 +232,17 @@ test_answers(void **state)
 	}
 }
 
-static int
-end(void **state)
-{
-	session_cache_stop();
-	return world_close(state);
-}
-
-#define CASE(f) cmocka_unit_test_setup_teardown(f, world_open, end)
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_the_question),
-		CASE(test_the_right_password_lets_in_once),
-		CASE(test_the_order_of_members_does_not_matter),
-		CASE(test_a_wrong_password_can_be_tried_again),
-		CASE(test_it_is_for_one_body_operation_and_user),
-		CASE(test_it_grows_old),
-		CASE(test_answers),
+		TEST(test_the_question),
+		TEST(test_the_right_password_lets_in_once),
+		TEST(test_the_order_of_members_does_not_matter),
+		TEST(test_a_wrong_password_can_be_tried_again),
+		TEST(test_it_is_for_one_body_operation_and_user),
+		TEST(test_it_grows_old),
+		TEST(test_answers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

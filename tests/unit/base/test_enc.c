@@ -1,28 +1,10 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* Base64, hex, percent coding and query strings. */
-#include "unit.h"
+#include "arena_fixture.h"
 
 #include <string.h>
 
 #include "base/enc.h"
-
-static struct arena *a;
-
-static int
-setup(void **state)
-{
-	(void)state;
-	a = arena_new(SIZE_MAX);
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	arena_free(a);
-	return 0;
-}
 
 /* spec: appendices, "Unpadded Base64", the list of RFC 4648, and more. */
 static const struct {

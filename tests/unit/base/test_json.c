@@ -4,29 +4,11 @@
  * follow the cases of RFC 8259 that parsers are known to differ on.
  * spec: appendices, "Canonical JSON" for its examples.
  */
-#include "unit.h"
+#include "arena_fixture.h"
 
 #include <string.h>
 
 #include "base/json.h"
-
-static struct arena *a;
-
-static int
-setup(void **state)
-{
-	(void)state;
-	a = arena_new(SIZE_MAX);
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	arena_free(a);
-	return 0;
-}
 
 static struct json
 parse(struct str text)

@@ -23,6 +23,7 @@
 #include "core/member.h"
 #include "core/room_impl.h"
 #include "core/send.h"
+#include "core/session_cache.h"
 
 #define PEOPLE_MAX 64
 
@@ -135,6 +136,7 @@ world_close(void **state)
 {
 	(void)state;
 	core_stop();
+	session_cache_stop();
 	folder_empty(open(world.dir, O_RDONLY | O_DIRECTORY));
 	assert_int_equal(rmdir(world.dir), 0);
 	return 0;

@@ -4,7 +4,6 @@
 
 #include "core/account.h"
 #include "core/session.h"
-#include "core/session_cache.h"
 #include "crypto/digest.h"
 #include "store/q_sweep.h"
 
@@ -504,38 +503,29 @@ test_names(void **state)
 	    str_fmt(alice->a, "%0300d", 0), 0, 250), &user));
 }
 
-static int
-end(void **state)
-{
-	session_cache_stop();
-	return world_close(state);
-}
-
-#define CASE(f) cmocka_unit_test_setup_teardown(f, world_open, end)
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_a_token_names_its_user_and_device),
-		CASE(test_a_token_outlives_a_restart),
-		CASE(test_the_store_does_not_hold_the_token),
-		CASE(test_signing_out_ends_one_device),
-		CASE(test_ending_all_can_spare_one),
-		CASE(test_the_same_device_again_ends_its_earlier_token),
-		CASE(test_an_expired_token_asks_for_a_refresh),
-		CASE(test_refreshing_keeps_device_and_sign_in),
-		CASE(test_lost_answers_can_be_asked_for_again),
-		CASE(test_a_token_used_after_its_successor_ends_the_sign_in),
-		CASE(test_used_tokens_are_swept_but_the_last),
-		CASE(test_a_token_that_nobody_used_for_long_ends),
-		CASE(test_two_chains_cannot_live_side_by_side),
-		CASE(test_a_locked_account_is_seen_at_once),
-		CASE(test_an_ended_account_has_no_tokens),
-		CASE(test_memory_does_not_bring_back_what_was_forgotten),
-		CASE(test_forgetting_takes_every_token_of_a_user),
-		CASE(test_passwords),
-		CASE(test_names),
+		TEST(test_a_token_names_its_user_and_device),
+		TEST(test_a_token_outlives_a_restart),
+		TEST(test_the_store_does_not_hold_the_token),
+		TEST(test_signing_out_ends_one_device),
+		TEST(test_ending_all_can_spare_one),
+		TEST(test_the_same_device_again_ends_its_earlier_token),
+		TEST(test_an_expired_token_asks_for_a_refresh),
+		TEST(test_refreshing_keeps_device_and_sign_in),
+		TEST(test_lost_answers_can_be_asked_for_again),
+		TEST(test_a_token_used_after_its_successor_ends_the_sign_in),
+		TEST(test_used_tokens_are_swept_but_the_last),
+		TEST(test_a_token_that_nobody_used_for_long_ends),
+		TEST(test_two_chains_cannot_live_side_by_side),
+		TEST(test_a_locked_account_is_seen_at_once),
+		TEST(test_an_ended_account_has_no_tokens),
+		TEST(test_memory_does_not_bring_back_what_was_forgotten),
+		TEST(test_forgetting_takes_every_token_of_a_user),
+		TEST(test_passwords),
+		TEST(test_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

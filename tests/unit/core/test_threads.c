@@ -51,30 +51,36 @@ run_all(struct worker *w, void *(*run)(void *arg))
 			    w[i].p.c.err.text);
 }
 
-/* Sends into its rooms in turn, with a fresh arena each time as requests have. */
+/* As a request would, with a fresh arena; without a place, without a transaction id. */
+static void
+send_number(struct worker *w, int i, struct str room, struct str txn_place)
+{
+	struct ctx *c = &w->p.c;
+	struct room *r;
+	const struct sev *ev;
+	struct send s;
+
+	arena_reset(c->a);
+	s = (struct send){ .type = S("m.room.message"),
+	    .content = json_new_obj(), .txn_place = txn_place };
+	if (txn_place.n > 0)
+		s.txn_id = str_fmt(c->a, "txn%d", i);
+	json_set(c->a, &s.content, S("body"), json_of_int(i));
+	if (room_open(c, room, &r) && send_event(c, r, &s, &ev))
+		snprintf(w->ids[i], sizeof(w->ids[i]), STR_FMT,
+		    STR_ARG(ev->ev.id));
+	else
+		w->failed++;
+}
+
+/* Sends into its rooms in turn. */
 static void *
 send_many(void *arg)
 {
 	struct worker *w = arg;
-	struct ctx *c = &w->p.c;
 
-	for (int i = 0; i < EACH; i++) {
-		struct room *r;
-		const struct sev *ev;
-		struct send s;
-
-		arena_reset(c->a);
-		s = (struct send){ .type = S("m.room.message"),
-		    .content = json_new_obj() };
-		json_set(c->a, &s.content, S("body"), json_of_int(i));
-		if (!room_open(c, w->room[(size_t)i % w->nrooms], &r) ||
-		    !send_event(c, r, &s, &ev)) {
-			w->failed++;
-			continue;
-		}
-		snprintf(w->ids[i], sizeof(w->ids[i]), STR_FMT,
-		    STR_ARG(ev->ev.id));
-	}
+	for (int i = 0; i < EACH; i++)
+		send_number(w, i, w->room[(size_t)i % w->nrooms], S(""));
 	return NULL;
 }
 
@@ -154,26 +160,10 @@ static void *
 send_same(void *arg)
 {
 	struct worker *w = arg;
-	struct ctx *c = &w->p.c;
 
-	c->who.user = S("@alice:test");
-	for (int i = 0; i < EACH; i++) {
-		struct room *r;
-		const struct sev *ev;
-		struct send s;
-
-		arena_reset(c->a);
-		s = (struct send){ .type = S("m.room.message"),
-		    .content = json_new_obj(), .txn_place = S("place"),
-		    .txn_id = str_fmt(c->a, "txn%d", i) };
-		if (!room_open(c, w->room[0], &r) ||
-		    !send_event(c, r, &s, &ev)) {
-			w->failed++;
-			continue;
-		}
-		snprintf(w->ids[i], sizeof(w->ids[i]), STR_FMT,
-		    STR_ARG(ev->ev.id));
-	}
+	w->p.c.who.user = S("@alice:test");
+	for (int i = 0; i < EACH; i++)
+		send_number(w, i, w->room[0], S("place"));
 	return NULL;
 }
 

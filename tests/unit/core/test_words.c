@@ -1,28 +1,10 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* Words and stems: what meets what, and what the index is given. */
-#include "unit.h"
+#include "arena_fixture.h"
 
 #include <string.h>
 
 #include "core/words.h"
-
-static struct arena *a;
-
-static int
-setup(void **state)
-{
-	(void)state;
-	a = arena_new(SIZE_MAX);
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	arena_free(a);
-	return 0;
-}
 
 static const struct {
 	const char *name, *text, *want;	/* words, each "text:stem,stem" */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* Digests, MACs and password hashes, against published vectors. */
-#include "unit.h"
+#include "arena_fixture.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -8,23 +8,11 @@
 #include "base/enc.h"
 #include "crypto/digest.h"
 
-static struct arena *a;
-
 static int
-setup(void **state)
+start(void **state)
 {
-	(void)state;
 	crypto_start();
-	a = arena_new(SIZE_MAX);
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	arena_free(a);
-	return 0;
+	return setup(state);
 }
 
 static struct str
@@ -270,5 +258,5 @@ main(void)
 		cmocka_unit_test(test_long_hash),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, start, teardown);
 }

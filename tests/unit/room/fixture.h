@@ -3,25 +3,8 @@
 #ifndef ROOM_FIXTURE_H
 #define ROOM_FIXTURE_H
 
+#include "arena_fixture.h"
 #include "room/event.h"
-
-static struct arena *a;
-
-static int
-setup(void **state)
-{
-	(void)state;
-	a = arena_new(SIZE_MAX);
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	arena_free(a);
-	return 0;
-}
 
 static inline const struct room_version *
 version_n(int n)

@@ -1,30 +1,12 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* Identifiers and server ACLs. spec: appendices, "Identifier Grammar"; "m.room.server_acl". */
-#include "unit.h"
+#include "arena_fixture.h"
 
 #include <string.h>
 
 #include "room/ids.h"
 
 #define HASH "31hneApxJ_1o-63DmFrpeqnkFfWppnzWso1JvH3ogLM"	/* 43 letters */
-
-static struct arena *a;
-
-static int
-setup(void **state)
-{
-	(void)state;
-	a = arena_new(SIZE_MAX);
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	arena_free(a);
-	return 0;
-}
 
 struct id_case {
 	struct str id;
