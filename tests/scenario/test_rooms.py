@@ -251,3 +251,21 @@ def test_context_with_lazy_members_keeps_the_other_state(alice, bob, server):
     got = alice.ok("GET", f"/rooms/{quote(room)}/context/{quote(at)}?limit=0&filter=" + quote('{"lazy_load_members":true}'))
     assert {e["state_key"] for e in got["state"] if e["type"] == "m.room.member"} == {bob.id}
     assert "m.room.name" in {e["type"] for e in got["state"]}
+
+
+def test_a_redaction_sent_again_is_the_same_after_its_sender_lost_the_power(alice, bob):
+    room = alice.create(invite=[bob.id])
+    bob.join(room)
+    event = alice.send(room, "to be taken away")
+    powers = alice.ok("GET", f"/rooms/{quote(room)}/state/m.room.power_levels")
+    alice.state(room, "m.room.power_levels", {**powers, "users": {**powers.get("users", {}), bob.id: 50}})
+    ask = lambda txn, of=event: bob.ask("PUT", f"/rooms/{quote(room)}/redact/{quote(of)}/{txn}", {})
+    first = ask("r1")
+    assert first[0] == 200
+    alice.state(room, "m.room.power_levels", powers)
+    assert ask("r1") == first
+    other = alice.send(room, "stays")
+    assert ask("r2", other)[1]["errcode"] == "M_FORBIDDEN"
+    assert alice.ask("PUT", f"/rooms/{quote(room)}/redact/%24nosuch/x", {})[0] == 404
+    bob.ok("POST", f"/rooms/{quote(room)}/leave", {})
+    assert ask("r3", other)[1]["errcode"] == "M_FORBIDDEN"

@@ -234,34 +234,18 @@ redact_put(struct req *rq)
 {
 	struct send s = { .type = S("m.room.redaction") };
 	struct str reason = { NULL, 0 };
-	const struct sev *ev, *target, *levels;
+	const struct sev *ev;
 	struct room *r;
 
 	if (!req_path_event(rq, "eventId", &s.redacts) ||
 	    !body_opt_str(rq, "reason", 8192, &reason) ||
 	    !path_txn(rq, &s, str_cat(rq->ctx.a, S("redact "), s.redacts)) ||
-	    !req_room(rq, &r) ||
-	    !event_find(&rq->ctx, s.redacts, &target) ||
-	    !room_state(&rq->ctx, r, S("m.room.power_levels"), S(""),
-	    &levels))
+	    !req_room(rq, &r))
 		return false;
 	s.content = json_new_obj();
 	if (reason.n > 0)
 		json_set(rq->ctx.a, &s.content, S("reason"),
 		    json_of_str(reason));
-	if (target == NULL || target->room != room_nid(r))
-		return room_must_be_in(&rq->ctx, r) && fail(&rq->ctx.err,
-		    M_NOT_FOUND, "There is no such event in the room");
-	if (!str_eq(target->ev.sender, rq->ctx.who.user)) {
-		struct power p;
-
-		power_init(&p, room_create_event(r), levels != NULL
-		    ? &levels->ev : NULL);
-		if (power_of(&p, rq->ctx.who.user) <
-		    power_for(&p, POWER_REDACT))
-			return fail(&rq->ctx.err, M_FORBIDDEN,
-			    "You may not redact this event");
-	}
 	return send_event(&rq->ctx, r, &s, &ev) && reply_id(rq, ev);
 }
 
