@@ -123,6 +123,15 @@ hmac_sha256(struct str key, struct str data, uint8_t out[SHA256_BYTES])
 }
 
 void
+sha1(struct str data, uint8_t out[SHA1_BYTES])
+{
+	unsigned n = SHA1_BYTES;
+
+	if (EVP_Digest(data.p, data.n, out, &n, EVP_sha1(), NULL) != 1)
+		abort();
+}
+
+void
 hmac_sha1(struct str key, struct str data, uint8_t out[20])
 {
 	hmac(EVP_sha1(), key, data, out);

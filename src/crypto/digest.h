@@ -20,6 +20,8 @@ void sha256_more(struct sha256_run *r, struct str data);
 void sha256_end(struct sha256_run *r, uint8_t out[SHA256_BYTES]);
 
 void hmac_sha256(struct str key, struct str data, uint8_t out[SHA256_BYTES]);
+#define SHA1_BYTES 20
+void sha1(struct str data, uint8_t out[SHA1_BYTES]);	/* the same: orders events in rooms of version 1 */
 void hmac_sha1(struct str key, struct str data, uint8_t out[20]);	/* only where a protocol fixes it */
 
 /*
