@@ -20,6 +20,14 @@ padded(struct arena *a, struct str bytes)
 	return str_cat(a, s, str_n("==", (4 - s.n % 4) % 4));
 }
 
+/* Only so: a text whose spare bits are set would read as the same bytes. */
+static bool
+unpadded(struct arena *a, struct str text, struct str *bytes)
+{
+	return b64_decode(a, B64_STD, text, bytes) &&
+	    str_eq(padded(a, *bytes), text);
+}
+
 static void
 key_id(struct arena *a, struct str name,
     const uint8_t public_key[SIGN_PUBLIC_BYTES], uint8_t out[KEY_ID_BYTES])
@@ -76,7 +84,7 @@ checkpoint_read(struct arena *a, struct str note, struct checkpoint *out)
 	    !str_cut(rest, '\n', &root, &rest) || c.origin.n == 0 ||
 	    !str_i64(size, &c.size) || c.size < 0 ||
 	    (size.n > 1 && size.p[0] == '0') ||
-	    !b64_decode(a, B64_STD, root, &raw) || raw.n != SHA256_BYTES)
+	    !unpadded(a, root, &raw) || raw.n != SHA256_BYTES)
 		return false;
 	memcpy(c.root, raw.p, SHA256_BYTES);
 	*out = c;
@@ -92,7 +100,7 @@ read_signature(struct arena *a, struct str line, struct str *name,
 
 	return str_starts(line, S(DASH)) &&
 	    str_cut(str_from(line, sizeof(DASH) - 1), ' ', name, &text) &&
-	    b64_decode(a, B64_STD, text, raw) && raw->n > KEY_ID_BYTES;
+	    unpadded(a, text, raw) && raw->n > KEY_ID_BYTES;
 }
 
 bool
@@ -139,7 +147,7 @@ checkpoint_read_vkey(struct arena *a, struct str vkey, struct str *name,
 
 	if (!str_cut(str_trim(vkey), '+', name, &id) ||
 	    !str_cut(id, '+', &id, &key) || !hex_decode(a, id, &is) ||
-	    !b64_decode(a, B64_STD, key, &raw) ||
+	    !unpadded(a, key, &raw) ||
 	    raw.n != 1 + SIGN_PUBLIC_BYTES || raw.p[0] != 1)
 		return false;
 	memcpy(public_key, raw.p + 1, SIGN_PUBLIC_BYTES);
