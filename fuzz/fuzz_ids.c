@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "room/acl.h"
 #include "room/ids.h"
 
 #define MUST(x) ((x) ? (void)0 : abort())
@@ -43,6 +44,19 @@ check_server(struct str s)
 		MUST(s.p[i] > ' ' && s.p[i] < 0x7f && s.p[i] != '/');
 }
 
+/* A list of one pattern decides as the matcher of base does. */
+static void
+check_pattern(struct arena *a, struct str pattern, struct str server)
+{
+	struct json acl = json_new_obj(), list = json_new_arr();
+
+	json_push(a, &list, json_of_str(pattern));
+	json_set(a, &acl, S("allow"), list);
+	MUST(server_acl_allows(&acl, server) ==
+	    (id_host(server).n <= ID_MAX &&
+	    str_glob(pattern, id_host(server), true)));
+}
+
 /* Who is let in by a list is not let in once everybody is denied. */
 static void
 check_acl(struct arena *a, struct str acl, struct str server)
@@ -52,13 +66,17 @@ check_acl(struct arena *a, struct str acl, struct str server)
 
 	if (!json_parse(a, acl, JSON_STRICT, &v, &e) || v.type != JSON_OBJ)
 		return;
-	if (!id_acl_allows(&v, server))
+	for (size_t i = 0; json_at(json_get_arr(&v, S("allow")), i); i++)
+		if (json_is(json_at(json_get(&v, S("allow")), i), JSON_STR))
+			check_pattern(a, json_at(json_get(&v, S("allow")),
+			    i)->s, server);
+	if (!server_acl_allows(&v, server))
 		return;
 	MUST(json_get_arr(&v, S("allow")) != NULL);
 	shut = json_copy(a, &v);
 	json_push(a, &all, json_of_str(S("*")));
 	json_set(a, &shut, S("deny"), all);
-	MUST(!id_acl_allows(&shut, server));
+	MUST(!server_acl_allows(&shut, server));
 }
 
 int

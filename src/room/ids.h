@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * Identifiers: grammar of user, room, event, alias and server names, and
- * server ACLs. Pure.
+ * Identifiers: grammar of user, room, event, alias and server names. Pure.
  * spec: appendices, "Identifier Grammar".
  */
 #ifndef ROOM_IDS_H
@@ -32,8 +31,5 @@ struct str id_server(struct str id);
 struct str id_localpart(struct str id);
 /* The host of a server name without its port. */
 struct str id_host(struct str server_name);
-
-/* May this server take part, by the content of m.room.server_acl (NULL: yes)? Case-blind, linear-time globs. */
-bool id_acl_allows(const struct json *acl_content, struct str server_name);
 
 #endif

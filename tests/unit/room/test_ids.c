@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* Identifiers and server ACLs. spec: appendices, "Identifier Grammar"; "m.room.server_acl". */
+/* Identifiers. spec: appendices, "Identifier Grammar". */
 #include "arena_fixture.h"
 
 #include <string.h>
@@ -199,84 +199,6 @@ test_parts(void **state)
 	}
 }
 
-static const struct {
-	const char *what, *acl, *server;
-	bool ok;
-} acls[] = {
-	{ "all are allowed", "{\"allow\":[\"*\"]}", "a.org", true },
-	{ "nobody is allowed by an empty list", "{\"allow\":[]}", "a.org",
-	    false },
-	{ "nobody is allowed without a list", "{}", "a.org", false },
-	{ "a list of a wrong type allows nobody", "{\"allow\":\"*\"}", "a.org",
-	    false },
-	{ "deny wins over allow", "{\"allow\":[\"*\"],\"deny\":[\"a.org\"]}",
-	    "a.org", false },
-	{ "deny of another server", "{\"allow\":[\"*\"],\"deny\":[\"b.org\"]}",
-	    "a.org", true },
-	{ "globs with *", "{\"allow\":[\"*\"],\"deny\":[\"*.evil.org\"]}",
-	    "x.evil.org", false },
-	{ "* is not the parent", "{\"allow\":[\"*\"],\"deny\":[\"*.evil.org\"]}",
-	    "evil.org", true },
-	{ "globs with ?", "{\"allow\":[\"?.org\"]}", "a.org", true },
-	{ "? is one character", "{\"allow\":[\"?.org\"]}", "ab.org", false },
-	{ "case does not count", "{\"allow\":[\"A.ORG\"]}", "a.Org", true },
-	{ "the port does not count",
-	    "{\"allow\":[\"*\"],\"deny\":[\"a.org\"]}", "a.org:8448", false },
-	{ "a pattern with a port fits nobody", "{\"allow\":[\"a.org:8448\"]}",
-	    "a.org:8448", false },
-	{ "IP literals are allowed by default", "{\"allow\":[\"*\"]}",
-	    "1.2.3.4", true },
-	{ "IPv4 literals are refused", "{\"allow\":[\"*\"],"
-	    "\"allow_ip_literals\":false}", "1.2.3.4:80", false },
-	{ "IPv4 literals of the first digit and the last",
-	    "{\"allow\":[\"*\"],\"allow_ip_literals\":false}", "10.0.9.19",
-	    false },
-	{ "IPv6 literals are refused", "{\"allow\":[\"*\"],"
-	    "\"allow_ip_literals\":false}", "[::1]", false },
-	{ "a name of digits is no IP literal", "{\"allow\":[\"*\"],"
-	    "\"allow_ip_literals\":false}", "1.2.3.org", true },
-	{ "a short number is no IP literal", "{\"allow\":[\"*\"],"
-	    "\"allow_ip_literals\":false}", "163", true },
-	{ "a wrong type leaves IP literals allowed", "{\"allow\":[\"*\"],"
-	    "\"allow_ip_literals\":\"no\"}", "1.2.3.4", true },
-	{ "items of a wrong type are passed over",
-	    "{\"allow\":[1,null,\"a.org\"],\"deny\":[{}]}", "a.org", true },
-};
-
-static void
-test_acl(void **state)
-{
-	struct err e = { .code = M_OK };
-	struct json v;
-
-	(void)state;
-	for (size_t i = 0; i < LEN(acls); i++) {
-		assert_true(json_parse(a, str_c(acls[i].acl), JSON_STRICT, &v,
-		    &e));
-		if (id_acl_allows(&v, str_c(acls[i].server)) != acls[i].ok)
-			fail_msg("%s", acls[i].what);
-	}
-	assert_true(id_acl_allows(NULL, S("a.org")));
-}
-
-/* A pattern made to be slow: linear, or this never ends. */
-static void
-test_acl_slow(void **state)
-{
-	struct buf b;
-	struct err e = { .code = M_OK };
-	struct json v;
-
-	(void)state;
-	buf_init(&b, a, SIZE_MAX);
-	buf_c(&b, "{\"allow\":[\"");
-	for (int i = 0; i < 100; i++)
-		buf_c(&b, "*x");
-	buf_c(&b, "y\"]}");
-	assert_true(json_parse(a, buf_view(&b), JSON_STRICT, &v, &e));
-	assert_false(id_acl_allows(&v, padded("", 230, "")));
-}
-
 int
 main(void)
 {
@@ -287,8 +209,6 @@ main(void)
 		cmocka_unit_test(test_lengths),
 		cmocka_unit_test(test_mxc),
 		cmocka_unit_test(test_parts),
-		cmocka_unit_test(test_acl),
-		cmocka_unit_test(test_acl_slow),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
