@@ -49,8 +49,8 @@ history_relations(struct ctx *c, struct room *r,
     const struct relation_ask *ask, struct history_page *out)
 {
 	int64_t low = INT64_MIN, high = INT64_MAX;
-	struct relation_row *rel;
-	size_t n;
+	struct relation_row *rel = NULL;
+	size_t n = 0;
 
 	/* A place t lies between seq t and t + 1. */
 	if (ask->back) {

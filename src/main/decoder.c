@@ -8,6 +8,7 @@
  */
 #include "main/decoder.h"
 
+#include <fcntl.h>
 #include <seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -108,7 +109,7 @@ main(int argc, char **argv)
 		/* For the test: a decoder that was taken over opens a file. */
 		if (!lock_up())
 			return 3;
-		return fopen("/etc/passwd", "re") != NULL ? 0 : 1;
+		return open("/etc/passwd", O_RDONLY | O_CLOEXEC) >= 0 ? 0 : 1;
 	}
 	wide = argc == 4 ? side(argv[1]) : 0;
 	high = argc == 4 ? side(argv[2]) : 0;
