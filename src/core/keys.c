@@ -319,29 +319,22 @@ keys_query(struct ctx *c, struct str user, const struct json *devices,
 
 struct claim {
 	struct ctx *c;
-	const struct json *wanted;
-	struct json out;
+	struct claimed_key *key;
+	size_t n, cap;
 };
 
-static bool
-claim_one(struct db *db, struct ctx *c, struct str user, struct str device,
-    struct str algorithm, struct json *keys, struct err *e)
+static void
+claim_add(struct claim *x, struct str user, const struct json *devices)
 {
-	struct key_row row;
-	struct json v;
-	bool found;
-
-	if (!otk_take(db, c->a, user, device, algorithm, &row, &found, e) ||
-	    (!found && !fallback_use(db, c->a, user, device, algorithm, &row,
-	    &found, e)))
-		return false;
-	if (!found)
-		return true;
-	if (!json_parse(c->a, row.body, JSON_ANY, &v, e))
-		return false;
-	json_set(c->a, keys, str_fmt(c->a, STR_FMT ":" STR_FMT,
-	    STR_ARG(algorithm), STR_ARG(row.key_id)), v);
-	return true;
+	for (uint32_t i = 0; devices->type == JSON_OBJ && i < devices->n; i++) {
+		if (devices->m[i].val.type != JSON_STR)
+			continue;
+		x->key = arena_more(x->c->a, x->key, x->n, &x->cap,
+		    sizeof(*x->key));
+		x->key[x->n++] = (struct claimed_key){ .user = user,
+		    .device = devices->m[i].key,
+		    .algorithm = devices->m[i].val.s };
+	}
 }
 
 /* All in one transaction: no key is given twice, or lost. */
@@ -349,28 +342,46 @@ static bool
 claim_body(struct db *db, void *arg, struct err *e)
 {
 	struct claim *x = arg;
+
+	for (size_t i = 0; i < x->n; i++)
+		x->key[i].key_id = (struct str){ NULL, 0 };
+	return keys_take(db, x->c->a, x->key, x->n, e);
+}
+
+/* { "algorithm:id": key } */
+static bool
+claim_write(struct ctx *c, const struct claimed_key *x, struct json *out)
+{
+	struct json v;
+
+	*out = json_new_obj();
+	if (!json_parse(c->a, x->body, JSON_ANY, &v, &c->err))
+		return false;
+	json_set(c->a, out, str_fmt(c->a, STR_FMT ":" STR_FMT,
+	    STR_ARG(x->algorithm), STR_ARG(x->key_id)), v);
+	return true;
+}
+
+/* Those of a user stand together. */
+static bool
+claim_write_all(const struct claim *x, struct json *out)
+{
 	struct ctx *c = x->c;
 
-	x->out = json_new_obj();
-	for (uint32_t i = 0; i < x->wanted->n; i++) {
-		struct str user = x->wanted->m[i].key;
-		const struct json *devs = &x->wanted->m[i].val;
-		struct json mine = json_new_obj();
+	*out = json_new_obj();
+	for (size_t i = 0; i < x->n;) {
+		struct str user = x->key[i].user;
+		struct json mine = json_new_obj(), key;
 
-		for (uint32_t k = 0; devs->type == JSON_OBJ && k < devs->n;
-		    k++) {
-			struct json keys = json_new_obj();
-
-			if (devs->m[k].val.type != JSON_STR)
+		for (; i < x->n && str_eq(x->key[i].user, user); i++) {
+			if (x->key[i].key_id.n == 0)
 				continue;
-			if (!claim_one(db, c, user, devs->m[k].key,
-			    devs->m[k].val.s, &keys, e))
+			if (!claim_write(c, &x->key[i], &key))
 				return false;
-			if (keys.n > 0)
-				json_set(c->a, &mine, devs->m[k].key, keys);
+			json_set(c->a, &mine, x->key[i].device, key);
 		}
 		if (mine.n > 0)
-			json_set(c->a, &x->out, user, mine);
+			json_set(c->a, out, user, mine);
 	}
 	return true;
 }
@@ -378,16 +389,16 @@ claim_body(struct db *db, void *arg, struct err *e)
 bool
 keys_claim(struct ctx *c, const struct json *keys, struct json *out)
 {
-	struct claim x = { .c = c, .wanted = keys };
+	struct claim x = { .c = c };
 
+	for (uint32_t i = 0; i < keys->n; i++)
+		claim_add(&x, keys->m[i].key, &keys->m[i].val);
 	if (!db_transact(c->db, claim_body, &x, &c->err))
 		return false;
-	for (uint32_t i = 0; i < x.out.n; i++)
-		for (uint32_t k = 0; k < x.out.m[i].val.n; k++)
-			otk_forget(c, x.out.m[i].key,
-			    x.out.m[i].val.m[k].key);
-	*out = x.out;
-	return true;
+	for (size_t i = 0; i < x.n; i++)
+		if (x.key[i].key_id.n > 0)
+			otk_forget(c, x.key[i].user, x.key[i].device);
+	return claim_write_all(&x, out);
 }
 
 struct sending {

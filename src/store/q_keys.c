@@ -2,6 +2,11 @@
 /* Device keys, one-time and fallback keys, cross-signing, device changes. See q_keys.h. */
 #include "store/q_keys.h"
 
+#include <assert.h>
+
+/* So many are looked for by one query. */
+#define CLAIM_ROWS 16
+
 static const struct query dk_put = {
 	.name = "device_key.put",
 	.sql = "INSERT INTO device_key (user_id, device_id, body)"
@@ -29,13 +34,29 @@ static const struct query o_put = {
 	.sql = "INSERT INTO one_time_key (user_id, device_id, algorithm,"
 	    " key_id, body, ord) VALUES ($1, $2, $3, $4, $5, $6)",
 };
-static const struct query o_take = {
-	.name = "one_time_key.take",
+/* Of several devices at once: a number, and what is asked under it. */
+#define A(i, u, d, a) "(" #i ", $" #u ", $" #d ", $" #a ")"
+static const struct query o_oldest = {
+	.name = "one_time_key.oldest",
+	.sql = "WITH asked (i, u, d, a) AS (VALUES "
+	    A(0, 1, 2, 3) "," A(1, 4, 5, 6) "," A(2, 7, 8, 9) ","
+	    A(3, 10, 11, 12) "," A(4, 13, 14, 15) "," A(5, 16, 17, 18) ","
+	    A(6, 19, 20, 21) "," A(7, 22, 23, 24) "," A(8, 25, 26, 27) ","
+	    A(9, 28, 29, 30) "," A(10, 31, 32, 33) "," A(11, 34, 35, 36) ","
+	    A(12, 37, 38, 39) "," A(13, 40, 41, 42) "," A(14, 43, 44, 45) ","
+	    A(15, 46, 47, 48) ")"
+	    " SELECT asked.i, k.key_id, k.body, k.ord FROM asked"
+	    " JOIN one_time_key k ON k.user_id = asked.u"
+	    " AND k.device_id = asked.d AND k.algorithm = asked.a"
+	    " AND k.ord = (SELECT MIN(o.ord) FROM one_time_key o"
+	    " WHERE o.user_id = asked.u AND o.device_id = asked.d"
+	    " AND o.algorithm = asked.a)",
+};
+#undef A
+static const struct query o_del = {
+	.name = "one_time_key.delete_one",
 	.sql = "DELETE FROM one_time_key WHERE user_id = $1"
-	    " AND device_id = $2 AND algorithm = $3 AND ord = (SELECT MIN(ord)"
-	    " FROM one_time_key WHERE user_id = $1 AND device_id = $2"
-	    " AND algorithm = $3)"
-	    " RETURNING user_id, device_id, algorithm, key_id, body, ord",
+	    " AND device_id = $2 AND algorithm = $3 AND ord = $4",
 };
 static const struct query o_counts = {
 	.name = "one_time_key.counts",
@@ -49,11 +70,15 @@ static const struct query f_put = {
 	    " ON CONFLICT (user_id, device_id, algorithm) DO UPDATE SET"
 	    " key_id = excluded.key_id, body = excluded.body, used = 0",
 };
-static const struct query f_use = {
-	.name = "fallback_key.use",
+static const struct query f_get = {
+	.name = "fallback_key.get",
+	.sql = "SELECT key_id, body, used FROM fallback_key"
+	    " WHERE user_id = $1 AND device_id = $2 AND algorithm = $3",
+};
+static const struct query f_used = {
+	.name = "fallback_key.used",
 	.sql = "UPDATE fallback_key SET used = 1 WHERE user_id = $1"
-	    " AND device_id = $2 AND algorithm = $3"
-	    " RETURNING user_id, device_id, algorithm, key_id, body, used",
+	    " AND device_id = $2 AND algorithm = $3",
 };
 static const struct query f_unused = {
 	.name = "fallback_key.unused",
@@ -117,28 +142,15 @@ static const struct query del_t = {
 	.sql = "DELETE FROM to_device WHERE user_id = $1 AND device_id = $2",
 };
 
-QUERIES(q_keys, &dk_put, &dk_of, &dk_get, &o_get, &o_put, &o_take, &o_counts,
-    &f_put, &f_use, &f_unused, &c_put, &c_of, &s_put, &s_of, &ch_put, &ch_in,
+QUERIES(q_keys, &dk_put, &dk_of, &dk_get, &o_get, &o_put, &o_oldest, &o_del,
+    &o_counts, &f_put, &f_get, &f_used, &f_unused, &c_put, &c_of, &s_put, &s_of, &ch_put, &ch_in,
     &del_dk, &del_o, &del_f, &del_s, &del_t)
-
-struct take {
-	struct arena *a;
-	void *out;
-};
 
 static void
 read_row(struct rows *r, struct arena *a, struct key_row *x)
 {
 	*x = (struct key_row){ db_str(r, 0, a), db_str(r, 1, a),
 	    db_str(r, 2, a), db_str(r, 3, a), db_str(r, 4, a), db_int(r, 5) };
-}
-
-static void
-take_row(struct rows *r, void *arg)
-{
-	struct take *t = arg;
-
-	read_row(r, t->a, t->out);
 }
 
 static bool
@@ -200,14 +212,84 @@ otk_put(struct db *db, struct str user, struct str device,
 	    v_str(algorithm), v_str(key_id), v_str(body), v_int(ord)), e);
 }
 
-bool
-otk_take(struct db *db, struct arena *a, struct str user, struct str device,
-    struct str algorithm, struct key_row *out, bool *found, struct err *e)
+static bool
+oldest(struct db *db, struct arena *a, struct claimed_key *x, size_t n,
+    struct err *e)
 {
-	struct take t = { a, out };
+	struct val v[3 * CLAIM_ROWS];
+	struct rows r;
 
-	return db_one(db, &o_take, V(v_str(user), v_str(device),
-	    v_str(algorithm)), take_row, &t, found, e);
+	for (size_t i = 0; i < CLAIM_ROWS; i++) {
+		v[3 * i] = i < n ? v_str(x[i].user) : v_null();
+		v[3 * i + 1] = i < n ? v_str(x[i].device) : v_null();
+		v[3 * i + 2] = i < n ? v_str(x[i].algorithm) : v_null();
+	}
+	if (!db_query(db, &o_oldest, v, LEN(v), &r, e))
+		return false;
+	while (db_next(&r)) {
+		int64_t i = db_int(&r, 0);
+
+		assert(i >= 0 && i < (int64_t)n);
+		x[i].key_id = db_str(&r, 1, a);
+		x[i].body = db_str(&r, 2, a);
+		x[i].ord = db_int(&r, 3);
+	}
+	return db_done(&r, e);
+}
+
+struct take {
+	struct arena *a;
+	struct claimed_key *x;
+	bool used;
+};
+
+static void
+take_fallback(struct rows *r, void *arg)
+{
+	struct take *t = arg;
+
+	t->x->key_id = db_str(r, 0, t->a);
+	t->x->body = db_str(r, 1, t->a);
+	t->used = db_bool(r, 2);
+}
+
+/* One that was used before is read only. */
+static bool
+fallback(struct db *db, struct arena *a, struct claimed_key *x, struct err *e)
+{
+	struct take t = { a, x, false };
+	bool found;
+
+	return db_one(db, &f_get, V(v_str(x->user), v_str(x->device),
+	    v_str(x->algorithm)), take_fallback, &t, &found, e) &&
+	    (!found || t.used || db_exec(db, &f_used, V(v_str(x->user),
+	    v_str(x->device), v_str(x->algorithm)), e));
+}
+
+static bool
+claim_one(struct db *db, struct arena *a, struct claimed_key *x, struct err *e)
+{
+	if (x->key_id.n == 0)
+		return fallback(db, a, x, e);
+	return db_exec(db, &o_del, V(v_str(x->user), v_str(x->device),
+	    v_str(x->algorithm), v_int(x->ord)), e);
+}
+
+bool
+keys_take(struct db *db, struct arena *a, struct claimed_key *x, size_t n,
+    struct err *e)
+{
+	assert(db_in_body(db));
+	for (size_t at = 0; at < n; at += CLAIM_ROWS) {
+		size_t some = n - at < CLAIM_ROWS ? n - at : CLAIM_ROWS;
+
+		if (!oldest(db, a, x + at, some, e))
+			return false;
+		for (size_t i = at; i < at + some; i++)
+			if (!claim_one(db, a, &x[i], e))
+				return false;
+	}
+	return true;
 }
 
 bool
@@ -226,17 +308,6 @@ fallback_put(struct db *db, struct str user, struct str device,
 {
 	return db_exec(db, &f_put, V(v_str(user), v_str(device),
 	    v_str(algorithm), v_str(key_id), v_str(body)), e);
-}
-
-bool
-fallback_use(struct db *db, struct arena *a, struct str user,
-    struct str device, struct str algorithm, struct key_row *out, bool *found,
-    struct err *e)
-{
-	struct take t = { a, out };
-
-	return db_one(db, &f_use, V(v_str(user), v_str(device),
-	    v_str(algorithm)), take_row, &t, found, e);
 }
 
 bool

@@ -20,11 +20,18 @@ bool device_key_get(struct db *db, struct arena *a, struct str user, struct str 
 
 bool otk_get(struct db *db, struct arena *a, struct str user, struct str device, struct str algorithm, struct str key_id, struct str *body, struct err *e) MUST_CHECK;
 bool otk_put(struct db *db, struct str user, struct str device, struct str algorithm, struct str key_id, struct str body, int64_t ord, struct err *e) MUST_CHECK;
-/* Takes the oldest: it is gone then. */
-bool otk_take(struct db *db, struct arena *a, struct str user, struct str device, struct str algorithm, struct key_row *out, bool *found, struct err *e) MUST_CHECK;
+struct claimed_key {
+	struct str user, device, algorithm;	/* what is asked; none twice */
+	struct str key_id, body;	/* what is given; no key_id: there is none */
+	int64_t ord;
+};
+/*
+ * In a body: gives for each the oldest one-time key, which is gone then, or
+ * else the fallback key, which is marked as used. key_id comes empty.
+ */
+bool keys_take(struct db *db, struct arena *a, struct claimed_key *x, size_t n, struct err *e) MUST_CHECK;
 bool otk_counts_of(struct db *db, struct arena *a, struct str user, struct str device, struct key_rows *out, struct err *e) MUST_CHECK;
 bool fallback_put(struct db *db, struct str user, struct str device, struct str algorithm, struct str key_id, struct str body, struct err *e) MUST_CHECK;
-bool fallback_use(struct db *db, struct arena *a, struct str user, struct str device, struct str algorithm, struct key_row *out, bool *found, struct err *e) MUST_CHECK;
 bool fallback_unused(struct db *db, struct arena *a, struct str user, struct str device, struct key_rows *out, struct err *e) MUST_CHECK;
 
 bool cross_key_put(struct db *db, struct str user, struct str kind, struct str public_key, struct str body, struct err *e) MUST_CHECK;

@@ -155,6 +155,8 @@ static const struct word {
 	/* As INTEGER it is the row's own number, and needs no index. */
 	{ S_INIT(" BIGINT PRIMARY KEY"), S_INIT(" INTEGER PRIMARY KEY"),
 	    S_INIT(" BIGINT PRIMARY KEY") },
+	/* The rows lie in the primary key: for small ones that are not long kept. */
+	{ S_INIT(" WITHOUT ROWID"), S_INIT(" WITHOUT ROWID"), S_INIT("") },
 };
 
 static struct str

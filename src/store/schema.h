@@ -7,7 +7,7 @@
 
 struct migration {
 	const char *name;	/* "001_base.sql", or "NNN_name.pg.sql" for PostgreSQL alone */
-	const char *sql;	/* BYTES stands for the database's binary type */
+	const char *sql;	/* BYTES stands for the database's binary type; see words[] */
 	size_t n;
 };
 
