@@ -28,26 +28,49 @@ struct pool {
 	pthread_cond_t wake;
 	struct job *ring;	/* under lock, as what follows */
 	size_t head, n;		/* n jobs wait, the oldest at ring[head] */
+	int idle;		/* threads that wait for a job */
+	bool waking;		/* one of them was signalled and does not run yet */
 	bool stopping;
 	pthread_t thread[];
 };
+
+/*
+ * Whether a thread must be signalled. One at a time is enough: it wakes the
+ * next if there is more to do than it took, so a burst of jobs that a running
+ * thread can do wakes nobody in vain. locks: p->lock
+ */
+static bool
+must_wake(struct pool *p)
+{
+	if (p->n == 0 || p->idle == 0 || p->waking)
+		return false;
+	p->waking = true;
+	return true;
+}
 
 /* Takes the oldest job; false: the pool is stopping and nothing is left. */
 static bool
 job_take(struct pool *p, struct job *job)
 {
-	bool got;
+	bool got, wake;
 
 	pthread_mutex_lock(&p->lock);
-	while (p->n == 0 && !p->stopping)
+	while (p->n == 0 && !p->stopping) {
+		p->idle++;
 		pthread_cond_wait(&p->wake, &p->lock);
+		p->idle--;
+		p->waking = false;
+	}
 	got = p->n > 0;
 	if (got) {
 		*job = p->ring[p->head];
 		p->head = (p->head + 1) % p->spec.queue_max;
 		p->n--;
 	}
+	wake = must_wake(p);
 	pthread_mutex_unlock(&p->lock);
+	if (wake)
+		pthread_cond_signal(&p->wake);
 	return got;
 }
 
@@ -107,7 +130,7 @@ pool_start(const struct pool_spec *spec)
 bool
 pool_push(struct pool *p, void (*job)(void *state, void *arg), void *arg)
 {
-	bool fits;
+	bool fits, wake;
 
 	pthread_mutex_lock(&p->lock);
 	fits = !p->stopping && p->n < p->spec.queue_max;
@@ -115,9 +138,11 @@ pool_push(struct pool *p, void (*job)(void *state, void *arg), void *arg)
 		p->ring[(p->head + p->n) % p->spec.queue_max] =
 		    (struct job){ job, arg };
 		p->n++;
-		pthread_cond_signal(&p->wake);
 	}
+	wake = must_wake(p);
 	pthread_mutex_unlock(&p->lock);
+	if (wake)
+		pthread_cond_signal(&p->wake);
 	return fits;
 }
 
