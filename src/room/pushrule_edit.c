@@ -113,6 +113,9 @@ pushrules_put(struct arena *a, const struct json *stored, enum push_kind kind,
 	ptrdiff_t at = rule_index(own, rule_id);
 	bool placed = false;
 
+	/* Beside itself it stays where it is. */
+	if (str_eq(beside, rule_id) && at >= 0)
+		before = after = beside = (struct str){ NULL, 0 };
 	if (rule_id.n == 0 || rule_id.p[0] == '.' ||
 	    str_find(rule_id, '/') >= 0 || str_find(rule_id, '\\') >= 0)
 		return fail(e, M_INVALID_PARAM, "A rule's id must not be "
