@@ -163,6 +163,7 @@ build(const struct room_version *v, const struct event_row *row,
 	x->s = (struct sev){
 		.nid = row->nid, .room = row->room, .seq = row->seq,
 		.pos = row->pos, .flags = row->flags, .state = row->state,
+		.shown = row->shown,
 		.text = str_dup(a, row->json),
 		.redacted_by = str_dup(a, row->redacted_by),
 		.prev_content = str_dup(a, extra->prev_content),

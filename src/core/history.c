@@ -60,7 +60,7 @@ history_page(struct ctx *c, struct room *r, const struct history_ask *ask,
     struct history_page *out)
 {
 	int64_t last = room_head(r).last_seq, at = ask->from, looked = 0;
-	int64_t stop = ask->has_to ? ask->to : ask->back ? 0 : last;
+	int64_t stop = ask->has_to ? ask->to : ask->back ? room_floor(r) : last;
 	size_t want = ask->limit;
 
 	out->ev = arena_array(c->a, const struct sev *, want);
@@ -88,7 +88,7 @@ history_page(struct ctx *c, struct room *r, const struct history_ask *ask,
 		at = end;
 	}
 	out->end = at;
-	out->more = ask->back ? at > (ask->has_to ? ask->to : 0) : out->n > 0;
+	out->more = ask->back ? at > stop : out->n > 0;
 	return true;
 }
 
@@ -250,7 +250,7 @@ history_state_at(struct ctx *c, struct room *r, int64_t seq,
 	if (!room_range(c, r, seq + 1, head.last_seq, false, 1, &ev, &count))
 		return false;
 	if (count > 0)
-		root = ev[0]->state;
+		root = ev[0]->shown;
 	if (!state_all(c->db, &root, c->a, &nids, &count, &c->err) ||
 	    !events_by_nid(c, nids, count, &ev, n))
 		return false;

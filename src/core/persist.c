@@ -4,9 +4,10 @@
  * caches, then the readers are told, in this order. A plain message costs
  * three rows: itself, its room's head, its transaction id.
  */
-#include "core/persist.h"
+#include "core/persist_impl.h"
 
 #include "core/notify.h"
+#include "core/outbound.h"
 #include "core/push.h"
 #include "core/sticky.h"
 #include "room/ids.h"
@@ -72,17 +73,17 @@ store_state(struct db *db, struct job *j, const struct pending *p,
  * Only what relates to an event of the same room is kept as a relation: else
  * anybody could hang words of theirs on an event of a room they are not in.
  */
-static bool
-store_relation(struct db *db, struct job *j, struct pending *p, struct err *e)
+bool
+persist_relation(struct db *db, struct pending *p, struct err *e)
 {
-	struct relation_row rel = { .event = p->row.nid, .room = j->nid,
+	struct relation_row rel = { .event = p->row.nid, .room = p->row.room,
 	    .seq = p->row.seq };
 	unsigned flags;
 
 	p->parent = 0;
 	if (!relation_of(&p->ev, &rel))
 		return true;
-	if (!event_in_room(db, rel.parent, j->nid, &p->parent, &flags, e))
+	if (!event_in_room(db, rel.parent, p->row.room, &p->parent, &flags, e))
 		return false;
 	if (p->parent == 0)
 		return true;
@@ -92,8 +93,8 @@ store_relation(struct db *db, struct job *j, struct pending *p, struct err *e)
 }
 
 /* The redacted form takes the event's place for good; what is evidence is kept apart. */
-static bool
-store_redaction(struct db *db, const struct pending *p, int64_t now_ms,
+bool
+persist_redaction(struct db *db, const struct pending *p, int64_t now_ms,
     struct err *e)
 {
 	const struct sev *target = p->redacts;
@@ -105,19 +106,19 @@ store_redaction(struct db *db, const struct pending *p, int64_t now_ms,
 	    search_remove(db, target->nid, e));
 }
 
-static int64_t
-sticky_until(const struct job *j, const struct pending *p)
+int64_t
+persist_sticky_until(const struct pending *p, int64_t now_ms)
 {
-	int64_t ms = event_sticky_ms(&p->ev), now = j->c->now_ms;
+	int64_t ms = event_sticky_ms(&p->ev);
 
-	return ms == 0 ? 0 : (p->ev.ts < now ? p->ev.ts : now) + ms;
+	return ms == 0 ? 0 : (p->ev.ts < now_ms ? p->ev.ts : now_ms) + ms;
 }
 
-static bool
-store_sticky(struct db *db, const struct job *j, const struct pending *p,
+bool
+persist_sticky(struct db *db, const struct pending *p, int64_t now_ms,
     struct err *e)
 {
-	int64_t until = sticky_until(j, p);
+	int64_t until = persist_sticky_until(p, now_ms);
 
 	return until == 0 || sticky_insert(db, p->row.nid, p->row.room,
 	    p->row.pos, until, e);
@@ -143,11 +144,13 @@ store_one(struct db *db, struct job *j, struct pending *p, int64_t seq,
 		.depth = ev->depth, .ts = ev->ts, .event_id = ev->id,
 		.type = ev->type, .is_state = ev->is_state,
 		.state_key = ev->state_key, .sender = ev->sender,
-		.json = p->text, .state = j->root,
+		.json = p->text, .state = j->root, .shown = j->root,
 	};
-	if (!event_row_insert(db, &p->row, e) || !store_sticky(db, j, p, e) ||
+	if (!event_row_insert(db, &p->row, e) ||
+	    !persist_sticky(db, p, j->c->now_ms, e) ||
 	    (ev->is_state && !store_state(db, j, p, e)) ||
-	    !store_relation(db, j, p, e) || !store_redaction(db, p, j->c->now_ms, e))
+	    !persist_relation(db, p, e) ||
+	    !persist_redaction(db, p, j->c->now_ms, e))
 		return false;
 	return p->txn_id.n == 0 || event_txn_add(db, j->c->who.user,
 	    j->c->who.device, p->txn_place, p->txn_id, ev->id, j->c->now_ms,
@@ -182,11 +185,11 @@ struct tell {
 	struct arena *a;
 	int64_t room, pos;
 	struct change *change;
-	size_t n;
+	size_t n, max;
 };
 
-static void
-tell(void *arg)
+void
+persist_tell(void *arg)
 {
 	struct tell *t = arg;
 
@@ -195,6 +198,7 @@ tell(void *arg)
 			notify_membership(t->room, t->change[i].user, true);
 	notify_room(t->room, t->pos);
 	push_noticed(t->room);
+	outbound_noticed(t->room);
 	for (size_t i = 0; i < t->n; i++) {
 		/* Who left must still hear of it; an invite that was refused too. */
 		notify_user(t->change[i].user, t->pos);
@@ -204,27 +208,40 @@ tell(void *arg)
 	arena_free(t->a);
 }
 
-static struct tell *
-tell_new(const struct job *j)
+struct tell *
+persist_tell_new(int64_t room, int64_t pos, size_t max)
 {
 	struct arena *a = arena_new_sized(64 << 20, 256);
 	struct tell *t = arena_make(a, struct tell);
 
-	*t = (struct tell){ .a = a, .room = j->nid,
-	    .pos = j->p[j->n - 1].row.pos };
-	t->change = arena_array(a, struct change, j->n);
-	for (size_t i = 0; i < j->n; i++) {
-		const struct event *ev = &j->p[i].ev;
-		enum membership m;
+	*t = (struct tell){ .a = a, .room = room, .pos = pos, .max = max };
+	t->change = arena_array(a, struct change, max);
+	return t;
+}
 
-		if (!ev->is_state || !str_eq(ev->type, S("m.room.member")) ||
-		    !server_is_local(ev->state_key))
-			continue;
-		m = membership_of_event(ev);
-		t->change[t->n++] = (struct change){
-		    str_dup(a, ev->state_key), m == MEMBER_JOIN ||
-		    m == MEMBER_INVITE || m == MEMBER_KNOCK };
-	}
+void
+persist_tell_member(struct tell *t, struct str user, enum membership m)
+{
+	assert(t->n < t->max);
+	if (!server_is_local(user) && m == MEMBER_JOIN)
+		outbound_has_remote(t->room);
+	if (server_is_local(user))
+		t->change[t->n++] = (struct change){ str_dup(t->a, user),
+		    m == MEMBER_JOIN || m == MEMBER_INVITE ||
+		    m == MEMBER_KNOCK };
+}
+
+static struct tell *
+tell_of(const struct job *j)
+{
+	struct tell *t = persist_tell_new(j->nid, j->p[j->n - 1].row.pos,
+	    j->n);
+
+	for (size_t i = 0; i < j->n; i++)
+		if (j->p[i].ev.is_state &&
+		    str_eq(j->p[i].ev.type, S("m.room.member")))
+			persist_tell_member(t, j->p[i].ev.state_key,
+			    membership_of_event(&j->p[i].ev));
 	return t;
 }
 
@@ -267,17 +284,17 @@ redacted_row(const struct pending *p)
 		.type = x->ev.type, .is_state = x->ev.is_state,
 		.state_key = x->ev.state_key, .sender = x->ev.sender,
 		.redacted_by = p->ev.id, .json = p->pruned, .state = x->state,
+		.shown = x->shown,
 	};
 }
 
 /* The cached forms of what was stored; the old form of what was redacted goes. */
-static bool
-cache_one(struct job *j, struct pending *p)
+bool
+persist_cache(struct ctx *c, struct pending *p)
 {
 	struct evcache_extra extra = { .txn_id = p->txn_id };
 	struct event_row row;
 	const struct sev *now;
-	struct ctx *c = j->c;
 
 	if (p->txn_id.n > 0)
 		extra.txn_device = c->who.device;
@@ -323,8 +340,8 @@ show(struct job *j)
 }
 
 /* Before the transaction: its body has the database's thread, and must be quick. */
-static void
-prune(struct ctx *c, struct pending *p)
+void
+persist_prune(struct ctx *c, struct pending *p)
 {
 	struct json json;
 
@@ -343,18 +360,18 @@ persist_events(struct ctx *c, struct room *r, struct pending *p, size_t n,
 
 	assert(n > 0);
 	for (size_t i = 0; i < n; i++)
-		prune(c, &p[i]);
+		persist_prune(c, &p[i]);
 	if (!stream_transact(c->db, body, &j, &j.tx, &c->err))
 		return false;
 	/* It is on disk: from here on nothing may fail. */
 	for (size_t i = 0; i < n; i++) {
-		if (!cache_one(&j, &p[i]))
+		if (!persist_cache(c, &p[i]))
 			abort();
-		sticky_noted(sticky_until(&j, &p[i]));
+		sticky_noted(persist_sticky_until(&p[i], c->now_ms));
 	}
 	show(&j);
 	if (fresh)
 		room_cache_add(r);
-	stream_end(&j.tx, tell, tell_new(&j));
+	stream_end(&j.tx, persist_tell, tell_of(&j));
 	return true;
 }

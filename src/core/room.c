@@ -230,6 +230,17 @@ room_touched(struct room *r)
 	return pos;
 }
 
+int64_t
+room_floor(struct room *r)
+{
+	int64_t first;
+
+	pthread_mutex_lock(&r->lock);
+	first = r->first_seq;
+	pthread_mutex_unlock(&r->lock);
+	return first < 1 ? first - 1 : 0;
+}
+
 void
 room_bump(struct room *r, int64_t *seq, int64_t *pos)
 {
@@ -264,6 +275,9 @@ room_power(struct ctx *c, struct room *r, struct power *out)
 {
 	const struct sev *levels;
 
+	if (r->create == NULL)
+		return fail(&c->err, M_NOT_FOUND,
+		    "The room is not known here");
 	if (!room_state(c, r, S("m.room.power_levels"), S(""), &levels))
 		return false;
 	power_init(out, &r->create->ev, levels != NULL ? &levels->ev : NULL);

@@ -30,7 +30,8 @@ struct sev {
 	int64_t seq;			/* place in the room's order; 0 for outliers (no event has seq 0) */
 	int64_t pos;			/* place in the stream */
 	unsigned flags;
-	struct state_root state;	/* the room's state before it */
+	struct state_root state;	/* before it, by the graph */
+	struct state_root shown;	/* of the room, when it came into the timeline: what readers had until then */
 	struct event ev;		/* the view; ev.json is the whole tree */
 	struct str text;		/* as stored */
 	struct str client;		/* event_write_client()'s text: to be completed with unsigned, room_id and '}' */
@@ -44,6 +45,8 @@ struct room;	/* opaque */
 
 /* By room id. errors M_NOT_FOUND 404 unknown here. */
 bool room_open(struct ctx *c, struct str room_id, struct room **out) MUST_CHECK;
+/* These two give rooms too that this server has never been in: without a create event and a state. */
+bool room_open_any(struct ctx *c, struct str room_id, struct room **out) MUST_CHECK;
 bool room_open_nid(struct ctx *c, int64_t nid, struct room **out) MUST_CHECK;
 struct str room_id(const struct room *r);
 int64_t room_nid(const struct room *r);
@@ -69,6 +72,8 @@ struct room_head room_head(struct room *r);
  */
 int64_t room_touched(struct room *r);
 void room_touch(struct room *r, int64_t pos);
+/* The seq before the oldest event: 0, or less where the past was fetched from others. */
+int64_t room_floor(struct room *r);
 /* For ordering rooms by what people said last: the position of that, as far as events up to *seq were looked at. */
 void room_bump(struct room *r, int64_t *seq, int64_t *pos);
 void room_bump_set(struct room *r, int64_t seq, int64_t pos);

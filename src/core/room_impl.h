@@ -47,7 +47,7 @@ struct room {
 	struct str id;
 	char *id_bytes;
 	const struct room_version *v;
-	const struct sev *create;	/* NULL while the room is being made */
+	const struct sev *create;	/* NULL while the room is being made, or when this server has never been in it */
 	pthread_mutex_t write, lock;
 
 	/* under lock */
@@ -56,6 +56,7 @@ struct room {
 	int64_t joined, invited;
 	struct room_head head;
 	int64_t touched;		/* greatest position of anything of the room: events, receipts, typing */
+	int64_t first_seq;		/* the oldest event's: below 1 when the past was fetched */
 	int64_t bump_seq, bump_pos;	/* see room_bump */
 	struct end end[ENDS_MAX];
 	size_t nends;
@@ -65,6 +66,8 @@ struct room {
 };
 
 struct room *room_alloc(int64_t nid, struct str id, const struct room_version *v);
+/* One that the cache does not know; held by the ctx. */
+struct room *room_new_held(struct ctx *c, struct str id, const struct room_version *v);
 void room_unref(struct room *r);
 /* Loads what the store has. */
 bool room_load(struct ctx *c, struct room *r, const struct room_row *row) MUST_CHECK;
@@ -73,6 +76,8 @@ const struct room_version *room_cached_version(int64_t nid);
 /* Enters a room made by this thread into the cache; it has been committed. */
 void room_cache_add(struct room *r);
 
+/* The past goes back to there. */
+void room_first(struct room *r, int64_t seq);
 /* With the lock held: */
 void room_set_place(struct room *r, struct str type, struct str key, int64_t event);
 void room_set_member(struct room *r, const struct member_row *m);

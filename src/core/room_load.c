@@ -35,6 +35,7 @@ room_alloc(int64_t nid, struct str id, const struct room_version *v)
 	r->id = str_n(r->id_bytes, id.n);
 	r->v = v;
 	r->refs = 1;
+	r->first_seq = 1;
 	r->bytes = sizeof(*r);
 	pthread_mutex_init(&r->write, NULL);
 	pthread_mutex_init(&r->lock, NULL);
@@ -200,13 +201,14 @@ room_load(struct ctx *c, struct room *r, const struct room_row *row)
 	/* What it missed while it was not in memory counts as new. */
 	r->touched = stream_now();
 	if (!load_state(c, r) || !event_last_seq(c->db, r->nid,
-	    &r->head.last_seq, &r->head.last_pos, &r->head.depth, &c->err))
+	    &r->head.last_seq, &r->head.last_pos, &r->head.depth, &c->err) ||
+	    !event_first_seq(c->db, r->nid, &r->first_seq, &c->err))
 		return false;
 	if (r->touched < r->head.last_pos)
 		r->touched = r->head.last_pos;
 	create = room_place(r, S("m.room.create"), S(""));
 	if (create == NULL)
-		return fail(&c->err, M_NOT_FOUND, "The room is not known");
+		return true;	/* known by an invitation, or by outliers */
 	if (!event_by_nid(c, create->event, &ev))
 		return false;
 	if (ev == NULL)
@@ -239,6 +241,15 @@ list_newest(struct room *r)
 	else
 		cache.oldest = r;
 	cache.newest = r;
+}
+
+void
+room_first(struct room *r, int64_t seq)
+{
+	pthread_mutex_lock(&r->lock);
+	if (r->first_seq > seq)
+		r->first_seq = seq;
+	pthread_mutex_unlock(&r->lock);
 }
 
 /* With the cache's lock: counts what the room has grown by. */
@@ -430,8 +441,21 @@ load_nid(struct ctx *c, int64_t nid, struct room **out)
 	return true;
 }
 
+struct room *
+room_new_held(struct ctx *c, struct str id, const struct room_version *v)
+{
+	return hold(c, room_alloc(0, id, v));
+}
+
 bool
 room_open(struct ctx *c, struct str id, struct room **out)
+{
+	return room_open_any(c, id, out) &&
+	    ((*out)->create != NULL || not_known(c));
+}
+
+bool
+room_open_any(struct ctx *c, struct str id, struct room **out)
 {
 	struct room_row row;
 	bool found;

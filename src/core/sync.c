@@ -87,7 +87,7 @@ sync_state_at(struct ctx *c, struct room *r, int64_t seq, struct state_root *out
 	if (!room_range(c, r, seq, seq, true, 1, &ev, &n))
 		return false;
 	if (n > 0)
-		*out = ev[0]->state;
+		*out = ev[0]->shown;
 	return true;
 }
 
@@ -168,7 +168,7 @@ state_part(struct ctx *c, const struct sync_ask *ask, int64_t low,
 	size_t n, ngone;
 
 	if (out->nev > 0 && out->ev[0]->seq == first)
-		start = out->ev[0]->state;
+		start = out->ev[0]->shown;
 	else if (!sync_state_at(c, out->r, first, &start))
 		return false;
 	if (out->whole) {

@@ -144,6 +144,24 @@ event_build(struct arena *a, const struct room_version *v,
 	return event_load(a, v, id, whole, ev, e);
 }
 
+void
+event_sign_more(struct arena *a, const struct room_version *v,
+    struct json *ev, struct str entity, const struct sign_key *key)
+{
+	struct json bare = event_redact(a, v, ev), all, mine;
+	const struct json *old = json_get_obj(ev, S("signatures"));
+	uint8_t sig[SIGN_BYTES];
+
+	sign_bytes(key, sign_json_bytes(a, &bare), sig);
+	all = old != NULL ? json_copy(a, old) : json_new_obj();
+	old = json_get_obj(&all, entity);
+	mine = old != NULL ? json_copy(a, old) : json_new_obj();
+	json_set(a, &mine, key->id, json_of_str(b64_encode(a, B64_STD,
+	    str_n((char *)sig, sizeof(sig)))));
+	json_set(a, &all, entity, mine);
+	json_set(a, ev, S("signatures"), all);
+}
+
 int64_t
 event_sticky_ms(const struct event *ev)
 {

@@ -62,6 +62,10 @@ struct str event_id_of(struct arena *a, const struct room_version *v, const stru
 bool event_signature_ok(struct arena *a, const struct room_version *v, const struct json *ev,
     struct str entity, struct str key_id, const uint8_t public_key[SIGN_PUBLIC_BYTES]);
 
+/* Adds entity's signature to an event, beside those that it has. */
+void event_sign_more(struct arena *a, const struct room_version *v, struct json *ev, struct str entity,
+    const struct sign_key *key);
+
 /* What a new local event is made from. */
 struct draft {
 	struct str room;		/* empty for a create of v12 */

@@ -26,7 +26,7 @@ place_key(struct arena *a, struct str type, struct str key)
 }
 
 struct node *
-state_find(const struct res *r, struct str type, struct str key)
+resolved_find(const struct res *r, struct str type, struct str key)
 {
 	struct arena_mark m = arena_mark(r->a);
 	const struct slot *s = map_get(&r->state, place_key(r->a, type, key));
@@ -36,7 +36,7 @@ state_find(const struct res *r, struct str type, struct str key)
 }
 
 void
-state_put(struct res *r, struct state_at at, struct node *n)
+resolved_put(struct res *r, struct state_at at, struct node *n)
 {
 	struct str key = place_key(r->a, at.type, at.key);
 	struct slot *s = map_get(&r->state, key);
@@ -83,9 +83,14 @@ fill(struct res *r, struct map *by_key, const struct state_set *sets, size_t n)
 			}
 			if (!node_get(r, x->event_id, &p->of[i]))
 				return false;
-			if (str_eq(x->at.type, S("m.room.create")) &&
-			    x->at.key.n == 0)
-				r->create = p->of[i]->ev;
+			if (!str_eq(x->at.type, S("m.room.create")) ||
+			    x->at.key.n > 0)
+				continue;
+			if (r->create != NULL && r->create != p->of[i]->ev)
+				return fail(r->e, M_UNKNOWN, "The states have "
+				    "different create events: they are not "
+				    "of one room");
+			r->create = p->of[i]->ev;
 		}
 	return true;
 }
@@ -147,7 +152,7 @@ view_get(void *arg, struct str type, struct str key)
 	for (size_t i = 0; i < v->nplaces && n == NULL; i++)
 		if (str_eq(v->place[i].type, type) &&
 		    str_eq(v->place[i].key, key))
-			n = state_find(v->r, type, key);
+			n = resolved_find(v->r, type, key);
 	if (n != NULL && !n->rejected)
 		return n->ev;
 	for (size_t i = 0; i < v->n->nauth; i++) {
@@ -179,7 +184,7 @@ let_in(struct res *r, const struct nodes *order)
 		    n->ev->state_key, n->ev->content, &place, &v.nplaces);
 		v.place = place;
 		if (auth_check(r->a, n->ev, r->create, &st, &e))
-			state_put(r, (struct state_at){ n->ev->type,
+			resolved_put(r, (struct state_at){ n->ev->type,
 			    n->ev->state_key }, n);
 	}
 	return true;
@@ -199,7 +204,7 @@ resolve_new(struct res *r, struct place **place, size_t n, size_t nsets)
 		if (one != NULL) {
 			nodes_add(r, &same, one);
 			if (!from_nothing)
-				state_put(r, place[i]->at, one);
+				resolved_put(r, place[i]->at, one);
 			continue;
 		}
 		for (size_t k = 0; k < nsets; k++)
@@ -208,14 +213,14 @@ resolve_new(struct res *r, struct place **place, size_t n, size_t nsets)
 	}
 	if (same.n < n && (!full_conflicted(r, of, nsets, &same, from_nothing,
 	    &full) || !power_order(r, &full, &power) || !let_in(r, &power) ||
-	    !mainline_order(r, &full, state_find(r, S("m.room.power_levels"),
+	    !mainline_order(r, &full, resolved_find(r, S("m.room.power_levels"),
 	    S("")), &rest) || !let_in(r, &rest)))
 		return false;
 	for (size_t i = 0; i < n; i++) {
 		struct node *one = agreed(place[i], nsets, false);
 
 		if (one != NULL)
-			state_put(r, place[i]->at, one);
+			resolved_put(r, place[i]->at, one);
 	}
 	return true;
 }
@@ -245,7 +250,7 @@ resolve_first(struct res *r, struct place **place, size_t n, size_t nsets)
 		struct node *one = agreed(place[i], nsets, true);
 
 		if (one != NULL) {
-			state_put(r, place[i]->at, one);
+			resolved_put(r, place[i]->at, one);
 			continue;
 		}
 		c[count] = (struct conflict){ .at = place[i]->at };

@@ -30,7 +30,8 @@ struct resolve_io {
  * Resolves n states of one room into one; entries are sorted by type, then key.
  * The order of the sets and of their entries never changes the result.
  * cost    O((conflicted + chain difference) log) events asked for
- * errors  M_UNKNOWN  an event that is needed is not known; a cycle in auth events
+ * errors  M_UNKNOWN  an event that is needed is not known; a cycle in auth events;
+ *         no create event, or different ones
  */
 bool resolve_state(struct arena *a, const struct room_version *v, const struct state_set *sets,
     size_t n, const struct resolve_io *io, struct state_entry **out, size_t *nout,

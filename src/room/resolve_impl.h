@@ -79,8 +79,8 @@ bool mainline_order(struct res *r, const struct nodes *full, struct node *levels
 
 /* resolve.c */
 struct str place_key(struct arena *a, struct str type, struct str key);
-struct node *state_find(const struct res *r, struct str type, struct str key);
-void state_put(struct res *r, struct state_at at, struct node *n);
+struct node *resolved_find(const struct res *r, struct str type, struct str key);
+void resolved_put(struct res *r, struct state_at at, struct node *n);
 
 /* resolve_v1.c. conflict[i] are the candidates of one place. */
 struct conflict {

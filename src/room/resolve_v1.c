@@ -40,7 +40,7 @@ trial_get(void *arg, struct str type, struct str key)
 
 	if (t->ev != NULL && str_eq(t->at.type, type) && str_eq(t->at.key, key))
 		return t->ev;
-	n = state_find(t->r, type, key);
+	n = resolved_find(t->r, type, key);
 	return n != NULL ? n->ev : NULL;
 }
 
@@ -135,7 +135,7 @@ resolve_old(struct res *r, struct conflict *conflict, size_t n)
 		for (size_t i = 0; i < n; i++)
 			if ((int)phase_of(conflict[i].at.type,
 			    conflict[i].at.key) == phase)
-				state_put(r, conflict[i].at, won[i]);
+				resolved_put(r, conflict[i].at, won[i]);
 	}
 	return true;
 }

@@ -3,12 +3,12 @@
 #include "store/q_event.h"
 
 #define COLUMNS "nid, room, seq, pos, depth, ts, type, state_key, sender," \
-	" flags, state, redacted_by, event_id, json"
+	" flags, state, redacted_by, event_id, json, shown"
 
 static const struct query insert = {
 	.name = "event.insert",
 	.sql = "INSERT INTO event (" COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6,"
-	    " $7, $8, $9, $10, $11, $12, $13, $14)",
+	    " $7, $8, $9, $10, $11, $12, $13, $14, $15)",
 };
 static const struct query by_id = {
 	.name = "event.by_id",
@@ -45,6 +45,36 @@ static const struct query redact = {
 static const struct query flag = {
 	.name = "event.flag",
 	.sql = "UPDATE event SET flags = flags | $2 WHERE nid = $1",
+};
+static const struct query set_place = {
+	.name = "event.place",
+	.sql = "UPDATE event SET seq = $2, pos = $3, state = $4, shown = $5,"
+	    " flags = (flags & 24) | $6 WHERE nid = $1",
+};
+static const struct query first = {
+	.name = "event.first",
+	.sql = "SELECT seq FROM event WHERE room = $1 AND seq IS NOT NULL"
+	    " ORDER BY seq LIMIT 1",
+};
+static const struct query gap_insert = {
+	.name = "event_gap.add",
+	.sql = "INSERT INTO event_gap (room, missing, event)"
+	    " VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+};
+static const struct query gap_delete = {
+	.name = "event_gap.close",
+	.sql = "DELETE FROM event_gap WHERE room = $1 AND missing = $2",
+};
+static const struct query gap_one = {
+	.name = "event_gap.known",
+	.sql = "SELECT 1 FROM event_gap WHERE room = $1 AND missing = $2"
+	    " LIMIT 1",
+};
+static const struct query gap_list = {
+	.name = "event_gap.list",
+	.sql = "SELECT DISTINCT e.event_id, e.seq FROM event_gap g"
+	    " JOIN event e ON e.nid = g.event WHERE g.room = $1"
+	    " AND e.seq <= $2 ORDER BY e.seq DESC LIMIT $3",
 };
 static const struct query in_room = {
 	.name = "event.in_room",
@@ -150,7 +180,8 @@ static const struct query txn_add = {
 };
 
 QUERIES(q_event, &insert, &by_id, &by_nid, &range_back, &range_forward,
-    &pos_at, &last, &redact, &flag, &in_room, &places, &near_after,
+    &pos_at, &last, &set_place, &first, &gap_insert, &gap_delete, &gap_one,
+    &gap_list, &redact, &flag, &in_room, &places, &near_after,
     &near_before, &rel_insert, &rel_delete, &rel_annotation, &rel_back,
     &rel_forward, &tree_back, &tree_forward, &threads, &rel_edits, &txn_find, &txn_add)
 
@@ -162,6 +193,14 @@ v_root(const struct state_root *r)
 	return s.n > 0 ? v_bytes(s) : v_null();
 }
 
+/* NULL where it says no more than the state before the event. */
+static struct val
+v_shown(const struct event_row *x)
+{
+	return state_root_eq(&x->shown, &x->state) ? v_null()
+	    : v_root(&x->shown);
+}
+
 bool
 event_row_insert(struct db *db, const struct event_row *x, struct err *e)
 {
@@ -171,7 +210,59 @@ event_row_insert(struct db *db, const struct event_row *x, struct err *e)
 	    x->is_state ? v_str(x->state_key) : v_null(), v_str(x->sender),
 	    v_int((int64_t)x->flags), v_root(&x->state),
 	    v_str_or_null(x->redacted_by), v_str(x->event_id),
-	    v_str(x->json)), e);
+	    v_str(x->json), v_shown(x)), e);
+}
+
+bool
+event_row_place(struct db *db, const struct event_row *x, struct err *e)
+{
+	return db_exec(db, &set_place, V(v_int(x->nid), x->seq != 0
+	    ? v_int(x->seq) : v_null(), v_int(x->pos), v_root(&x->state),
+	    v_shown(x), v_int((int64_t)x->flags)), e);
+}
+
+bool
+event_first_seq(struct db *db, int64_t room, int64_t *seq, struct err *e)
+{
+	*seq = 1;
+	return db_one_int(db, &first, V(v_int(room)), seq, NULL, e);
+}
+
+bool
+gap_add(struct db *db, int64_t room, struct str missing, int64_t event,
+    struct err *e)
+{
+	return db_exec(db, &gap_insert, V(v_int(room), v_str(missing),
+	    v_int(event)), e);
+}
+
+bool
+gap_close(struct db *db, int64_t room, struct str missing, struct err *e)
+{
+	return db_exec(db, &gap_delete, V(v_int(room), v_str(missing)), e);
+}
+
+bool
+gap_known(struct db *db, int64_t room, struct str missing, bool *out,
+    struct err *e)
+{
+	return db_exists(db, &gap_one, V(v_int(room), v_str(missing)), out, e);
+}
+
+bool
+gaps_before(struct db *db, struct arena *a, int64_t room, int64_t seq,
+    size_t max, struct str **out, size_t *n, struct err *e)
+{
+	struct rows r;
+
+	*out = arena_array(a, struct str, max);
+	*n = 0;
+	if (!db_query(db, &gap_list, V(v_int(room), v_int(seq),
+	    v_int((int64_t)max)), &r, e))
+		return false;
+	while (*n < max && db_next(&r))
+		(*out)[(*n)++] = db_str(&r, 0, a);
+	return db_done(&r, e);
 }
 
 static void
@@ -189,6 +280,8 @@ read_row(struct rows *r, struct arena *a, struct event_row *x)
 	};
 	if (!state_root_read(db_peek(r, 10), &x->state))
 		x->state = (struct state_root){ { 0 } };
+	if (db_null(r, 14) || !state_root_read(db_peek(r, 14), &x->shown))
+		x->shown = x->state;
 }
 
 struct take_one {

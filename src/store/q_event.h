@@ -10,7 +10,8 @@ struct event_row {
 	unsigned flags;
 	struct str event_id, type, state_key, sender, redacted_by, json;
 	bool is_state;
-	struct state_root state;
+	struct state_root state;	/* before it, by the graph */
+	struct state_root shown;	/* of the room when it came: mostly the same */
 };
 
 /* A list of rows in an arena. */
@@ -22,6 +23,22 @@ struct event_rows {
 bool event_row_insert(struct db *db, const struct event_row *x, struct err *e) MUST_CHECK;
 bool event_row_by_id(struct db *db, struct arena *a, struct str event_id, struct event_row *out, bool *found, struct err *e) MUST_CHECK;
 bool event_row_by_nid(struct db *db, struct arena *a, int64_t nid, struct event_row *out, bool *found, struct err *e) MUST_CHECK;
+/*
+ * Gives an event that was stored without a place (seq 0) or without a state a
+ * place: seq, pos, state, shown and those flags that say where it stands are set.
+ */
+bool event_row_place(struct db *db, const struct event_row *x, struct err *e) MUST_CHECK;
+/* The least seq of a room's timeline; 1 when it has none. */
+bool event_first_seq(struct db *db, int64_t room, int64_t *seq, struct err *e) MUST_CHECK;
+
+/* Events that are named as previous and are not here. */
+bool gap_add(struct db *db, int64_t room, struct str missing, int64_t event, struct err *e) MUST_CHECK;
+bool gap_close(struct db *db, int64_t room, struct str missing, struct err *e) MUST_CHECK;
+bool gap_known(struct db *db, int64_t room, struct str missing, bool *out, struct err *e) MUST_CHECK;
+/* Ids of events of the timeline up to that seq whose previous events are missing, the newest first, at most max. */
+bool gaps_before(struct db *db, struct arena *a, int64_t room, int64_t seq, size_t max,
+    struct str **out, size_t *n, struct err *e) MUST_CHECK;
+
 /* seq in [from, to], newest first when back, at most max. */
 bool event_rows_range(struct db *db, struct arena *a, int64_t room, int64_t from, int64_t to, bool back, size_t max,
     struct event_rows *out, struct err *e) MUST_CHECK;

@@ -60,6 +60,26 @@ static const struct query forgotten = {
 	    " WHERE room = $1 AND user_id = $2 AND forgotten = 1",
 };
 
+static const struct query state_del = {
+	.name = "room_state.del",
+	.sql = "DELETE FROM room_state WHERE room = $1 AND type = $2"
+	    " AND state_key = $3",
+};
+static const struct query member_drop = {
+	.name = "membership.del",
+	.sql = "DELETE FROM membership WHERE room = $1 AND user_id = $2",
+};
+static const struct query stripped_set = {
+	.name = "stripped_state.put",
+	.sql = "INSERT INTO stripped_state (room, user_id, state)"
+	    " VALUES ($1, $2, $3) ON CONFLICT (room, user_id)"
+	    " DO UPDATE SET state = excluded.state",
+};
+static const struct query stripped_one = {
+	.name = "stripped_state.get",
+	.sql = "SELECT state FROM stripped_state WHERE room = $1"
+	    " AND user_id = $2",
+};
 static const struct query forget = {
 	.name = "membership.forget",
 	.sql = "UPDATE membership SET forgotten = 1 WHERE room = $1"
@@ -95,6 +115,7 @@ static const struct query publish_move = {
 
 QUERIES(q_room, &find, &find_nid, &insert, &head, &publish, &published,
     &state_list, &state_put, &members, &member_set, &forget,
+    &state_del, &member_drop, &stripped_set, &stripped_one,
     &forgotten, &alias_get,
     &alias_add, &alias_del, &alias_of, &alias_move, &publish_move)
 
@@ -203,6 +224,37 @@ room_state_put(struct db *db, int64_t room, struct str type, struct str key,
 {
 	return db_exec(db, &state_put, V(v_int(room), v_str(type), v_str(key),
 	    v_int(event)), e);
+}
+
+bool
+room_state_del(struct db *db, int64_t room, struct str type, struct str key,
+    struct err *e)
+{
+	return db_exec(db, &state_del, V(v_int(room), v_str(type),
+	    v_str(key)), e);
+}
+
+bool
+member_del(struct db *db, int64_t room, struct str user, struct err *e)
+{
+	return db_exec(db, &member_drop, V(v_int(room), v_str(user)), e);
+}
+
+bool
+stripped_put(struct db *db, int64_t room, struct str user, struct str state,
+    struct err *e)
+{
+	return db_exec(db, &stripped_set, V(v_int(room), v_str(user),
+	    v_str(state)), e);
+}
+
+bool
+stripped_get(struct db *db, struct arena *a, int64_t room, struct str user,
+    struct str *out, struct err *e)
+{
+	*out = (struct str){ NULL, 0 };
+	return db_one_str(db, &stripped_one, V(v_int(room), v_str(user)), a,
+	    out, NULL, e);
 }
 
 bool

@@ -26,6 +26,8 @@ struct state_row {
 	struct str type, key;
 	int64_t event;
 };
+/* In a transaction: takes a place out of the current state. */
+bool room_state_del(struct db *db, int64_t room, struct str type, struct str key, struct err *e) MUST_CHECK;
 /* Current state but for members. */
 bool room_state_list(struct db *db, struct arena *a, int64_t room, struct state_row **out, size_t *n, struct err *e) MUST_CHECK;
 bool room_state_put(struct db *db, int64_t room, struct str type, struct str key, int64_t event, struct err *e) MUST_CHECK;
@@ -38,8 +40,13 @@ struct member_row {
 bool members_of_room(struct db *db, struct arena *a, int64_t room, struct member_row **out, size_t *n, struct err *e) MUST_CHECK;
 /* A change of membership; a join, an invite or a knock undoes forgetting. */
 bool member_put(struct db *db, int64_t room, const struct member_row *m, struct err *e) MUST_CHECK;
+bool member_del(struct db *db, int64_t room, struct str user, struct err *e) MUST_CHECK;
 bool member_forget(struct db *db, int64_t room, struct str user, struct err *e) MUST_CHECK;
 bool member_forgotten(struct db *db, int64_t room, struct str user, bool *out, struct err *e) MUST_CHECK;
+
+/* What a user was shown of a room that this server is not in: a JSON array. Empty: nothing. */
+bool stripped_put(struct db *db, int64_t room, struct str user, struct str state, struct err *e) MUST_CHECK;
+bool stripped_get(struct db *db, struct arena *a, int64_t room, struct str user, struct str *out, struct err *e) MUST_CHECK;
 
 struct alias_row {
 	struct str alias, creator;
