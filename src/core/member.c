@@ -3,7 +3,9 @@
 #include "core/member.h"
 
 #include "base/conf.h"
+#include "core/fed_join.h"
 #include "core/room_impl.h"
+#include "core/send_batch.h"
 #include "core/upgrade.h"
 #include "store/q_profile.h"
 
@@ -86,11 +88,17 @@ find_voucher(struct ctx *c, struct room *r, struct str *out)
 	return true;
 }
 
-/* Adds join_authorised_via_users_server where the join rule asks for it. */
-static bool
-vouch(struct ctx *c, struct room *r, struct json *content)
+bool
+member_is_resident(struct room *r)
 {
-	enum membership now = room_membership(r, c->who.user);
+	return r->create != NULL && room_has_server(r, server_get()->name);
+}
+
+bool
+member_vouch(struct ctx *c, struct room *r, struct str user,
+    struct json *content)
+{
+	enum membership now = room_membership(r, user);
 	const struct sev *rules;
 	struct str rule, by;
 	bool in;
@@ -104,11 +112,11 @@ vouch(struct ctx *c, struct room *r, struct json *content)
 	if (!str_eq(rule, S("restricted")) &&
 	    !str_eq(rule, S("knock_restricted")))
 		return true;
-	if (!member_is_in_allowed(c, rules->ev.content, c->who.user, &in))
+	if (!member_is_in_allowed(c, rules->ev.content, user, &in))
 		return false;
 	if (!in)
-		return fail(&c->err, M_FORBIDDEN, "You are not in a room "
-		    "whose members may join this one");
+		return fail(&c->err, M_FORBIDDEN, STR_FMT " is not in a room "
+		    "whose members may join this one", STR_ARG(user));
 	if (!find_voucher(c, r, &by))
 		return false;
 	if (by.n == 0)
@@ -133,11 +141,34 @@ member_join(struct ctx *c, struct room *r, struct str reason,
 		if (json_get(&content, extra->m[i].key) == NULL)
 			json_set(c->a, &content, extra->m[i].key,
 			    extra->m[i].val);
-	if (!vouch(c, r, &content) ||
+	if (!member_vouch(c, r, c->who.user, &content) ||
 	    !send_member(c, r, c->who.user, content, reason))
 		return false;
 	upgrade_carry_over(c, r);
 	return true;
+}
+
+/* Their server takes the invitation first; then it is an event of the room. */
+static bool
+invite_remote(struct ctx *c, struct room *r, struct str user,
+    struct json content, struct str reason)
+{
+	struct send s = { .type = S("m.room.member"), .is_state = true,
+	    .state_key = user };
+	struct batch b;
+	struct json ev;
+	const struct sev *stored;
+	bool ok;
+
+	if (reason.n > 0)
+		json_set(c->a, &content, S("reason"), json_of_str(reason));
+	s.content = content;
+	batch_init(&b, c, r, room_ver(r), 1);
+	pthread_mutex_lock(&r->write);
+	ok = batch_add(&b, &s);
+	pthread_mutex_unlock(&r->write);
+	return ok && fed_invite(c, r, &b.p[0], &ev) &&
+	    receive_now(c, server_get()->name, r, &ev, &stored);
 }
 
 bool
@@ -146,9 +177,14 @@ member_invite(struct ctx *c, struct room *r, struct str user,
 {
 	struct json content = json_new_obj();
 
-	if (!server_is_local(user))
-		return fail(&c->err, M_FORBIDDEN, "Users of other servers "
-		    "cannot be invited: this server does not federate yet");
+	if (!server_is_local(user)) {
+		json_set(c->a, &content, S("membership"),
+		    json_of_str(S("invite")));
+		if (is_direct)
+			json_set(c->a, &content, S("is_direct"),
+			    json_of_bool(true));
+		return invite_remote(c, r, user, content, reason);
+	}
 	if (!member_content(c, user, S("invite"), &content))
 		return false;
 	if (is_direct)
@@ -198,6 +234,10 @@ member_leave(struct ctx *c, struct room *r, struct str reason)
 
 	if (now == MEMBER_LEAVE)
 		return true;
+	if ((now == MEMBER_INVITE || now == MEMBER_KNOCK) &&
+	    !member_is_resident(r))
+		return fed_leave(c, r, reason) &&
+		    forget_after(c, r, c->who.user);
 	return send_bare(c, r, c->who.user, MEMBER_LEAVE, reason) &&
 	    forget_after(c, r, c->who.user);
 }
@@ -295,6 +335,43 @@ static const struct str stripped[] = {
 	S_INIT("m.room.encryption"),
 };
 
+/* What another server said of a room that this one is not in, and the user's own member event. */
+static bool
+stripped_outside(struct ctx *c, struct room *r, struct str user,
+    const struct sev ***out, size_t *n)
+{
+	const struct sev *mine;
+	struct str text;
+	struct json list = json_new_arr();
+
+	if (!room_state(c, r, S("m.room.member"), user, &mine) ||
+	    !stripped_get(c->db, c->a, r->nid, user, &text, &c->err))
+		return false;
+	if (text.n > 0 && !json_parse(c->a, text, JSON_ANY, &list, &c->err))
+		return false;
+	*out = arena_array(c->a, const struct sev *, list.n + 1);
+	*n = 0;
+	for (uint32_t i = 0; mine != NULL && i < list.n; i++) {
+		struct sev *s = arena_make(c->a, struct sev);
+		const struct json *x = &list.at[i];
+
+		s->nid = mine->nid;
+		s->room = r->nid;
+		s->ev = (struct event){ .v = r->v, .room = r->id,
+		    .type = json_str(x, S("type")),
+		    .sender = json_str(x, S("sender")), .is_state = true,
+		    .state_key = json_str(x, S("state_key")),
+		    .content = json_get_obj(x, S("content")) };
+		if (s->ev.content != NULL && s->ev.type.n > 0 &&
+		    (!str_eq(s->ev.type, S("m.room.member")) ||
+		    !str_eq(s->ev.state_key, user)))
+			(*out)[(*n)++] = s;
+	}
+	if (mine != NULL)
+		(*out)[(*n)++] = mine;
+	return true;
+}
+
 bool
 member_stripped(struct ctx *c, struct room *r, struct str user,
     const struct sev ***out, size_t *n)
@@ -304,6 +381,8 @@ member_stripped(struct ctx *c, struct room *r, struct str user,
 	const struct sev *mine, *inviter;
 	size_t count = 0;
 
+	if (!member_is_resident(r))
+		return stripped_outside(c, r, user, out, n);
 	for (size_t i = 0; i < LEN(stripped); i++) {
 		if (!room_state(c, r, stripped[i], S(""), &at[count]))
 			return false;

@@ -10,6 +10,14 @@
 #include "core/send.h"
 #include "store/q_member.h"
 
+/* Is somebody of this server joined? Else the room is other servers' to say. */
+bool member_is_resident(struct room *r);
+/*
+ * Where the join rule asks for it, adds to the content of a user's join who
+ * vouches for it. errors M_FORBIDDEN 403, M_UNABLE_TO_GRANT_JOIN 400
+ */
+bool member_vouch(struct ctx *c, struct room *r, struct str user, struct json *content) MUST_CHECK;
+
 /* The actor joins. extra: members for the event's content, or NULL. errors M_FORBIDDEN 403 */
 bool member_join(struct ctx *c, struct room *r, struct str reason, const struct json *extra) MUST_CHECK;
 bool member_invite(struct ctx *c, struct room *r, struct str user, struct str reason, bool is_direct) MUST_CHECK;
