@@ -6,6 +6,7 @@
  * A reply that discloses something goes to the ledger together with what it
  * discloses, and is sent from there once that is on record.
  */
+#include "api/federation/auth.h"
 #include "api/route.h"
 
 #include "api/memory.h"
@@ -26,6 +27,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define FED_THREADS 8
 #define ARENA_CAP ((size_t)256 << 20)
 #define BIG_BODY ((int64_t)16 << 20)
 #define AGENT_MAX 128
@@ -40,6 +42,7 @@ struct worker {
 static struct {
 	struct pool *pool;
 	struct pool *slow;		/* for rows that may hash passwords */
+	struct pool *fed;		/* for other servers: they may make us wait for them */
 	struct metric *requests, *faults;
 	struct metric **by_route;
 } api;
@@ -157,6 +160,8 @@ check_auth(struct req *rq)
 		return true;
 	if (rq->route->auth == AUTH_METRICS && is_metrics(rq))
 		return true;
+	if (rq->route->auth == AUTH_SERVER)
+		return server_auth(rq);
 	if (rq->route->auth >= AUTH_ADMIN && is_operator(rq)) {
 		c->who.kind = ACTOR_JOB;
 		c->who.user = S("operator");
@@ -466,8 +471,9 @@ on_head(void *arg, const struct http_view *v, struct http_body_rule *rule)
  * waits for one waits on workers of his own, so that a morning's sign-ins leave
  * the others to read and write.
  */
-static bool
-is_slow(const struct http_view *v)
+/* Each kind of caller that may hold a worker for long has workers of its own. */
+static struct pool *
+pool_for(const struct http_view *v)
 {
 	struct str params[REQ_PARAMS_MAX];
 	const struct route *r;
@@ -475,8 +481,12 @@ is_slow(const struct http_view *v)
 	bool known;
 
 	r = route_find(v->method, v->path, params, &n, &known);
-	return r != NULL && (r->rate == RATE_LOGIN ||
-	    (r->flags & (F_UIA | F_SLOW)) != 0);
+	if (r == NULL)
+		return api.pool;
+	if (r->auth == AUTH_SERVER)
+		return api.fed;
+	return r->rate == RATE_LOGIN || (r->flags & (F_UIA | F_SLOW)) != 0
+	    ? api.slow : api.pool;
 }
 
 static bool
@@ -484,8 +494,7 @@ on_request(void *arg, struct http_req *http)
 {
 	(void)arg;
 	metric_add(api.requests, 1);
-	return pool_push(is_slow(http_view(http)) ? api.slow : api.pool, work,
-	    http);
+	return pool_push(pool_for(http_view(http)), work, http);
 }
 
 static void
@@ -564,6 +573,9 @@ api_start(struct err *e)
 	spec.nthreads = (spec.nthreads + 1) / 2;
 	spec.queue_max = SLOW_QUEUE_MAX;
 	api.slow = pool_start(&spec);
+	spec.name = "api-fed";
+	spec.nthreads = FED_THREADS;
+	api.fed = pool_start(&spec);
 	return true;
 }
 
@@ -572,5 +584,6 @@ api_stop(void)
 {
 	pool_stop(api.pool);
 	pool_stop(api.slow);
+	pool_stop(api.fed);
 	free(api.by_route);
 }

@@ -314,6 +314,20 @@ res_events(struct req *rq, const char *key, const struct room *room,
 }
 
 void
+res_pdu(struct req *rq, const char *key, const struct room *room,
+    const struct sev *ev)
+{
+	struct json pdu = json_copy(rq->ctx.a, &ev->ev.json);
+
+	if (ev->seq != 0)
+		seen_event(&rq->seen, room_id(room), ev->seq);
+	else
+		seen_state(&rq->seen, room_id(room), ev->nid);
+	json_del(&pdu, S("unsigned"));
+	jsonw_raw(&rq->w, key, json_text(rq->ctx.a, &pdu));
+}
+
+void
 res_note(struct req *rq, enum seen_kind kind, struct str object, int64_t count)
 {
 	seen_add(&rq->seen, kind, object, 0, 0, count, 0);

@@ -40,6 +40,9 @@ struct res_event_opt {
 void res_event(struct req *rq, const char *key, const struct room *room, const struct sev *ev, const struct res_event_opt *opt);
 void res_events(struct req *rq, const char *key, const struct room *room, const struct sev *const *ev, size_t n, const struct res_event_opt *opt);
 
+/* Writes one event as servers exchange it (a PDU), and notes it. */
+void res_pdu(struct req *rq, const char *key, const struct room *room, const struct sev *ev);
+
 /* Notes what a handler wrote itself through jsonw (profile, directory rows, devices, keys). The object is clipped. */
 void res_note(struct req *rq, enum seen_kind kind, struct str object, int64_t count);
 

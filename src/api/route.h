@@ -16,7 +16,8 @@ enum route_auth {		/* who may call */
 	AUTH_GUEST,		/* a user, guests included */
 	AUTH_USER,		/* a user, not a guest */
 	AUTH_ADMIN,		/* an administrator, or the operator's socket */
-	AUTH_METRICS		/* the metrics listener, or as AUTH_ADMIN */
+	AUTH_METRICS,		/* the metrics listener, or as AUTH_ADMIN */
+	AUTH_SERVER		/* another server, by its signature on the request */
 };
 
 enum route_rate { RATE_FREE = 1, RATE_READ, RATE_PAGE, RATE_SEND, RATE_LOGIN, RATE_MEDIA, RATE_KEYS, RATE_FED, RATE_ADMIN,

@@ -11,6 +11,7 @@
 #include "core/otk_cache.h"
 #include "core/jobs.h"
 #include "core/oidc_cache.h"
+#include "core/outbound.h"
 #include "core/push.h"
 #include "core/session.h"
 #include "core/room.h"
@@ -389,7 +390,8 @@ main(int argc, char **argv)
 		give_up("cannot start", &e);
 	jobs_start((int)conf_get()->workers_jobs);
 	delayed_start();
-	if (!push_start(pushed_note, &e))
+	if (!push_start(pushed_note, &e) ||
+	    !outbound_start(pushed_to_server, &e))
 		give_up("cannot start", &e);
 	housekeeping_start();
 	http = start_http(a, &e);
@@ -405,6 +407,7 @@ main(int argc, char **argv)
 	api_stop();
 	jobs_stop();
 	push_stop();
+	outbound_stop();
 	housekeeping_stop();
 	ledger_stop();
 	session_cache_stop();

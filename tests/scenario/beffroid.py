@@ -29,12 +29,13 @@ class Server:
         self.env = {**os.environ, **(env or {})}
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self.name, self.listen = "localhost", f"127.0.0.1:{self.port}"
         self.process = None
         self.log = data.parent / f"{data.name}.log"
 
     def start(self):
-        command = [os.environ["BEFFROID"], "--data", str(self.data), "--server-name", "localhost",
-                   "--listen", f"127.0.0.1:{self.port}",
+        command = [os.environ["BEFFROID"], "--data", str(self.data), "--server-name", self.name,
+                   "--listen", self.listen,
                    *([f"--store.url={self.store}"] if self.store else []), *self.options]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env=self.env)

@@ -3,10 +3,14 @@
 #include "api/client/room_req.h"
 #include "api/res.h"
 #include "core/history.h"
+#include "core/receive.h"
 #include "core/token.h"
 #include "room/ids.h"
 #include "store/q_event.h"
 #include "store/q_profile.h"
+
+#define PAST_MIN 20			/* events asked of another server at once */
+#define PAST_MAX 100
 
 static bool
 write_lazy(struct req *rq, const char *key, struct room *r,
@@ -19,6 +23,36 @@ write_lazy(struct req *rq, const char *key, struct room *r,
 	if (!history_senders(&rq->ctx, r, ev, n, &who, &nwho))
 		return false;
 	res_events(rq, key, r, who, nwho, &opt);
+	return true;
+}
+
+/*
+ * A page that ends where this server's past ends is filled up by what other
+ * servers of the room have.
+ */
+static bool
+page_with_past(struct ctx *c, struct room *r, const struct history_ask *ask,
+    struct history_page *page)
+{
+	size_t got, want = ask->limit < PAST_MIN ? PAST_MIN
+	    : ask->limit < PAST_MAX ? ask->limit : PAST_MAX;
+	bool gap;
+
+	if (!history_page(c, r, ask, page))
+		return false;
+	if (!ask->back || ask->has_to || page->end > room_floor(r) ||
+	    !room_has_gap(c, r, &gap))
+		return c->err.code == M_OK;
+	if (!gap)
+		return true;
+	if (page->n < ask->limit) {
+		if (!receive_backfill(c, r, want, &got) || (got > 0 &&
+		    !history_page(c, r, ask, page)) ||
+		    !room_has_gap(c, r, &gap))
+			return false;
+		gap = gap && got > 0;
+	}
+	page->more = page->more || gap;
 	return true;
 }
 
@@ -57,7 +91,7 @@ messages_get(struct req *rq)
 		return false;
 	ask.limit = limit > 0 ? (size_t)limit : 1;
 	start = ask.from;
-	if (!history_page(&rq->ctx, r, &ask, &page))
+	if (!page_with_past(&rq->ctx, r, &ask, &page))
 		return false;
 	w = res_open(rq, 200);
 	jsonw_str(w, "start", token_room(rq->ctx.a, start));

@@ -5,6 +5,8 @@
 #include "base/conf.h"
 #include "core/alias.h"
 #include "core/create.h"
+#include "core/fed_join.h"
+#include "core/fed_read.h"
 #include "core/member.h"
 #include "core/upgrade.h"
 #include "room/ids.h"
@@ -189,22 +191,96 @@ is_servers_word(struct str key)
 	return false;
 }
 
-/* What else the body has becomes part of the member event, as clients expect. */
-static bool
-join_room(struct req *rq, struct room *r)
+/* A room as the path names it, and the servers that may let us in. */
+struct named {
+	struct str id;
+	struct room *r;			/* NULL: nothing is known of it here */
+	struct str via[FED_VIA_MAX];
+	size_t nvia;
+};
+
+static void
+add_via(struct named *x, struct str server)
 {
+	if (!id_server_name_ok(server) || x->nvia == LEN(x->via))
+		return;
+	for (size_t i = 0; i < x->nvia; i++)
+		if (str_eq(x->via[i], server))
+			return;
+	x->via[x->nvia++] = server;
+}
+
+/* Who invited knows a way in; then those that the client names, then the room's own name. */
+static bool
+find_via(struct req *rq, struct named *x)
+{
+	struct ctx *c = &rq->ctx;
+	const struct sev *mine = NULL;
+
+	if (x->r != NULL && !room_state(c, x->r, S("m.room.member"),
+	    c->who.user, &mine))
+		return false;
+	if (mine != NULL)
+		add_via(x, id_server(mine->ev.sender));
+	for (size_t i = 0; i < rq->nquery; i++)
+		if (str_eq(rq->query[i].key, S("via")) ||
+		    str_eq(rq->query[i].key, S("server_name")))
+			add_via(x, rq->query[i].val);
+	add_via(x, id_server(x->id));
+	return true;
+}
+
+static bool
+find_named(struct req *rq, struct str name, struct named *x)
+{
+	struct ctx *c = &rq->ctx;
+
+	*x = (struct named){ .id = name };
+	if (id_alias_ok(name) && !server_is_local(name)) {
+		if (!fed_directory(c, name, &x->id, x->via, LEN(x->via),
+		    &x->nvia))
+			return false;
+	} else if (!id_room_ok(name)) {
+		return room_by_name(c, name, &x->r);
+	}
+	if (!room_open_any(c, x->id, &x->r)) {
+		if (c->err.code != M_NOT_FOUND)
+			return false;
+		err_clear(&c->err);
+		x->r = NULL;
+	}
+	return find_via(rq, x);
+}
+
+/*
+ * What else the body has becomes part of the member event, as clients expect.
+ * A restricted room in which nobody of ours may vouch is joined by another
+ * server's word.
+ */
+static bool
+join_by_name(struct req *rq, struct str name)
+{
+	struct ctx *c = &rq->ctx;
 	struct str reason = { NULL, 0 };
 	struct json extra = json_new_obj();
+	struct named x;
 
-	if (!body_opt_str(rq, "reason", 2048, &reason))
+	if (!body_opt_str(rq, "reason", 2048, &reason) ||
+	    !find_named(rq, name, &x))
 		return false;
 	for (uint32_t i = 0; i < rq->body.n; i++)
 		if (!is_servers_word(rq->body.m[i].key))
-			json_set(rq->ctx.a, &extra, rq->body.m[i].key,
+			json_set(c->a, &extra, rq->body.m[i].key,
 			    rq->body.m[i].val);
-	if (!member_join(&rq->ctx, r, reason, &extra))
+	if (x.r == NULL || !member_is_resident(x.r)) {
+		if (!fed_join(c, x.id, x.via, x.nvia, reason, &extra) ||
+		    !room_open(c, x.id, &x.r))
+			return false;
+	}
+	/* Nothing, for who came in by that. */
+	if (!member_join(c, x.r, reason, &extra))
 		return false;
-	jsonw_str(res_open(rq, 200), "room_id", room_id(r));
+	jsonw_str(res_open(rq, 200), "room_id", room_id(x.r));
 	return res_close(rq);
 }
 
@@ -212,10 +288,7 @@ join_room(struct req *rq, struct room *r)
 bool
 join_post(struct req *rq)
 {
-	struct room *r;
-
-	return room_by_name(&rq->ctx, req_path(rq, "roomIdOrAlias"), &r) &&
-	    join_room(rq, r);
+	return join_by_name(rq, req_path(rq, "roomIdOrAlias"));
 }
 
 /* POST /rooms/{roomId}/join */
@@ -223,24 +296,27 @@ bool
 room_join_post(struct req *rq)
 {
 	struct str id;
-	struct room *r;
 
-	return req_path_room(rq, "roomId", &id) &&
-	    room_open(&rq->ctx, id, &r) && join_room(rq, r);
+	return req_path_room(rq, "roomId", &id) && join_by_name(rq, id);
 }
 
 /* POST /knock/{roomIdOrAlias} */
 bool
 knock_post(struct req *rq)
 {
+	struct ctx *c = &rq->ctx;
 	struct str reason = { NULL, 0 };
-	struct room *r;
+	struct named x;
 
 	if (!body_opt_str(rq, "reason", 2048, &reason) ||
-	    !room_by_name(&rq->ctx, req_path(rq, "roomIdOrAlias"), &r) ||
-	    !member_knock(&rq->ctx, r, reason))
+	    !find_named(rq, req_path(rq, "roomIdOrAlias"), &x))
 		return false;
-	jsonw_str(res_open(rq, 200), "room_id", room_id(r));
+	if (x.r == NULL || !member_is_resident(x.r)
+	    ? !fed_knock(c, x.id, x.via, x.nvia, reason)
+	    : !member_knock(c, x.r, reason))
+		return false;
+	jsonw_str(res_open(rq, 200), "room_id", x.r != NULL ? room_id(x.r)
+	    : x.id);
 	return res_close(rq);
 }
 
@@ -248,12 +324,13 @@ knock_post(struct req *rq)
 bool
 room_leave_post(struct req *rq)
 {
-	struct str reason = { NULL, 0 };
+	struct str id, reason = { NULL, 0 };
 	struct room *r;
 
 	return body_opt_str(rq, "reason", 2048, &reason) &&
-	    req_room(rq, &r) && member_leave(&rq->ctx, r, reason) &&
-	    res_empty(rq);
+	    req_path_room(rq, "roomId", &id) &&
+	    room_open_any(&rq->ctx, id, &r) &&
+	    member_leave(&rq->ctx, r, reason) && res_empty(rq);
 }
 
 /* POST /rooms/{roomId}/forget */
@@ -261,8 +338,10 @@ bool
 room_forget_post(struct req *rq)
 {
 	struct room *r;
+	struct str id;
 
-	if (!req_room(rq, &r))
+	if (!req_path_room(rq, "roomId", &id) ||
+	    !room_open_any(&rq->ctx, id, &r))
 		return false;
 	if (member_forget_room(&rq->ctx, r))
 		return res_empty(rq);

@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Two and three servers, one conversation."""
+import json
+
+import pytest
+
+from beffroid import bodies, quote
+from conftest import check_no_fault
+from federation import Peer, make_certificates, wait_for
+
+VERSIONS = ["1", "2", "3", "5", "6", "7", "9", "10", "11", "12"]
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    return make_certificates(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="module")
+def peers(tmp_path_factory, certificates, new_store):
+    folder = tmp_path_factory.mktemp("federation")
+    made = [Peer(folder / name, certificates, new_store()) for name in ("one", "two", "three")]
+    for p in made:
+        p.start()
+    yield made
+    for p in made:
+        check_no_fault(p)
+        p.stop()
+
+
+@pytest.fixture
+def people(peers):
+    return [p.user() for p in peers]
+
+
+def invited(user, room):
+    return wait_for(lambda: room in user.sync().get("rooms", {}).get("invite", {}))
+
+
+def timeline(user, room):
+    return bodies(user.messages(room, limit=100)["chunk"])
+
+
+def sees(user, room, *texts):
+    wait_for(lambda: set(texts) <= set(timeline(user, room)))
+
+
+def state_of(user, room):
+    return {(e["type"], e["state_key"]): e["event_id"] for e in user.ok("GET", f"/rooms/{quote(room)}/state")}
+
+
+def join_via(user, room, *servers):
+    via = "&".join("via=" + quote(s) for s in servers)
+    return user.ok("POST", f"/join/{quote(room)}?{via}", {})
+
+
+def test_a_server_publishes_keys_that_it_has_signed(peers):
+    status, keys = peers[0].call("GET", "/_matrix/key/v2/server")
+    assert status == 200 and keys["server_name"] == peers[0].name
+    assert list(keys["signatures"][peers[0].name]) == list(keys["verify_keys"])
+
+
+def test_an_unsigned_request_of_a_server_is_refused(peers, people):
+    room = people[0].create(preset="public_chat")
+    for path in (f"/_matrix/federation/v1/state_ids/{quote(room)}?event_id=$x",
+                 f"/_matrix/federation/v1/make_join/{quote(room)}/{quote('@x:other.example')}?ver=12",
+                 "/_matrix/federation/v1/query/profile?user_id=" + quote(people[0].id)):
+        assert peers[0].call("GET", path)[0] == 401
+        status, answer = peers[0].call("GET", path, headers={
+            "Authorization": f'X-Matrix origin="{peers[1].name}",destination="{peers[0].name}",key="ed25519:x",sig="AAAA"'})
+        assert (status, answer["errcode"]) == (401, "M_UNAUTHORIZED")
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_people_of_two_servers_talk_in_a_room_of_any_version(peers, people, version):
+    alice, bob, _ = people
+    room = alice.create(preset="public_chat", room_version=version)
+    first = alice.send(room, "before bob")
+    join_via(bob, room, peers[0].name)
+    bob.send(room, "from bob")
+    sees(alice, room, "from bob")
+    alice.send(room, "from alice")
+    sees(bob, room, "from alice", "before bob")
+    assert state_of(alice, room) == state_of(bob, room)
+    assert bob.ok("GET", f"/rooms/{quote(room)}/event/{quote(first)}")["content"]["body"] == "before bob"
+
+
+def test_an_invitation_reaches_another_server_and_can_be_taken_or_refused(peers, people):
+    alice, bob, carol = people
+    room = alice.create(name="Over there")
+    alice.invite(room, bob)
+    alice.invite(room, carol)
+    shown = wait_for(lambda: bob.sync().get("rooms", {}).get("invite", {}).get(room))
+    names = [e["content"].get("name") for e in shown["invite_state"]["events"] if e["type"] == "m.room.name"]
+    assert names == ["Over there"]
+    bob.join(room)
+    bob.send(room, "thank you")
+    sees(alice, room, "thank you")
+    invited(carol, room)
+    carol.ok("POST", f"/rooms/{quote(room)}/leave", {})
+    wait_for(lambda: room not in carol.sync().get("rooms", {}).get("invite", {}))
+    member = lambda: alice.ok("GET", f"/rooms/{quote(room)}/state/m.room.member/{quote(carol.id)}")["membership"]
+    wait_for(lambda: member() == "leave")
+
+
+def test_a_private_room_cannot_be_joined_from_elsewhere(peers, people):
+    alice, bob, _ = people
+    room = alice.create()
+    status, answer = bob.ask("POST", f"/join/{quote(room)}?via={quote(peers[0].name)}", {})
+    assert (status, answer["errcode"]) == (403, "M_FORBIDDEN")
+
+
+def test_an_alias_of_another_server_leads_to_its_room(peers, people):
+    alice, bob, _ = people
+    name = "hall" + alice.name
+    room = alice.create(preset="public_chat", room_alias_name=name)
+    assert bob.ok("POST", "/join/" + quote(f"#{name}:{peers[0].name}"), {})["room_id"] == room
+
+
+def test_a_ban_holds_on_every_server(peers, people):
+    alice, bob, carol = people
+    room = alice.create(preset="public_chat")
+    join_via(bob, room, peers[0].name)
+    join_via(carol, room, peers[1].name)
+    sees_all = lambda u: len(u.ok("GET", f"/rooms/{quote(room)}/joined_members")["joined"]) == 3
+    wait_for(lambda: sees_all(alice) and sees_all(bob))
+    alice.ok("POST", f"/rooms/{quote(room)}/ban", {"user_id": carol.id})
+    for u in (bob,):
+        wait_for(lambda: len(u.ok("GET", f"/rooms/{quote(room)}/joined_members")["joined"]) == 2)
+    wait_for(lambda: room in carol.sync(full_state="true").get("rooms", {}).get("leave", {}) or
+             carol.ask("PUT", f"/rooms/{quote(room)}/send/m.room.message/x", {"body": "x"})[0] == 403)
+    assert carol.ask("POST", f"/join/{quote(room)}?via={quote(peers[1].name)}", {})[0] == 403
+
+
+def test_a_restricted_room_lets_in_members_of_the_other_room(peers, people):
+    alice, bob, carol = people
+    space = alice.create(preset="public_chat")
+    join_via(bob, space, peers[0].name)
+    room = alice.create(initial_state=[{"type": "m.room.join_rules", "state_key": "", "content": {
+        "join_rule": "restricted", "allow": [{"type": "m.room_membership", "room_id": space}]}}])
+    join_via(bob, room, peers[0].name)
+    bob.send(room, "in by the other room")
+    sees(alice, room, "in by the other room")
+    assert carol.ask("POST", f"/join/{quote(room)}?via={quote(peers[0].name)}", {})[0] == 403
+
+
+def test_somebody_knocks_at_a_room_of_another_server(peers, people):
+    alice, bob, _ = people
+    room = alice.create(name="Knock", initial_state=[
+        {"type": "m.room.join_rules", "state_key": "", "content": {"join_rule": "knock"}}])
+    bob.ok("POST", f"/knock/{quote(room)}?via={quote(peers[0].name)}", {"reason": "please"})
+    assert room in bob.sync()["rooms"]["knock"]
+    wait_for(lambda: alice.ask("GET", f"/rooms/{quote(room)}/state/m.room.member/{quote(bob.id)}")[0] == 200)
+    alice.invite(room, bob)
+    invited(bob, room)
+    bob.join(room)
+
+
+def test_history_of_before_the_join_is_fetched_page_by_page(peers, people):
+    alice, bob, _ = people
+    room = alice.create(preset="public_chat")
+    for i in range(60):
+        alice.send(room, f"old {i}")
+    join_via(bob, room, peers[0].name)
+    got, token = [], None
+    for _ in range(20):
+        page = bob.messages(room, limit=25, **({"from": token} if token else {}))
+        got += page["chunk"]
+        token = page.get("end")
+        if token is None:
+            break
+    assert [b for b in reversed(bodies(got))] == [f"old {i}" for i in range(60)]
+    assert got[-1]["type"] == "m.room.create"
+
+
+def test_a_redaction_reaches_the_other_server(peers, people):
+    alice, bob, _ = people
+    room = alice.create(preset="public_chat")
+    join_via(bob, room, peers[0].name)
+    event = alice.send(room, "a slip")
+    sees(bob, room, "a slip")
+    alice.ok("PUT", f"/rooms/{quote(room)}/redact/{quote(event)}/r1", {})
+    wait_for(lambda: bob.ok("GET", f"/rooms/{quote(room)}/event/{quote(event)}")["content"] == {})
+
+
+def test_a_split_heals_and_every_server_has_the_same_state(peers, people):
+    alice, bob, carol = people
+    room = alice.create(preset="public_chat", power_level_content_override={"events": {"m.room.topic": 0, "m.room.name": 0}})
+    join_via(bob, room, peers[0].name)
+    join_via(carol, room, peers[0].name)
+    wait_for(lambda: len(bob.ok("GET", f"/rooms/{quote(room)}/joined_members")["joined"]) == 3)
+    peers[2].stop()
+    for i in range(30):
+        alice.send(room, f"alice {i}")
+        bob.send(room, f"bob {i}")
+    alice.state(room, "m.room.topic", {"topic": "while carol was away"})
+    bob.state(room, "m.room.name", {"name": "by bob"})
+    peers[2].start()
+    carol.send(room, "carol is back")
+    carol.state(room, "m.room.topic", {"topic": "by carol"})
+    for u in (alice, bob):
+        sees(u, room, "carol is back")
+    alice.send(room, "all here")
+    for u in (bob, carol):
+        sees(u, room, "all here")
+    wait_for(lambda: state_of(alice, room) == state_of(bob, room) == state_of(carol, room), 30)
+
+
+def test_what_another_server_is_sent_is_in_the_ledger(peers, people):
+    alice, bob, _ = people
+    room = alice.create(preset="public_chat")
+    join_via(bob, room, peers[0].name)
+    alice.send(room, "on record")
+    sees(bob, room, "on record")
+    records = [r for r in peers[0].settled() if any(x[1] == room for x in r["seen"]) and peers[1].name in json.dumps(r)]
+    assert {r["operation"] for r in records} >= {"fed_send_join_put", "federation_send"}, records
+
+
+def test_a_server_that_is_denied_is_refused_both_ways(tmp_path, certificates, peers, new_store):
+    with Peer(tmp_path / "closed", certificates, new_store(), ["--federation.allow=*.gouv.fr"]) as closed:
+        dan, eve = closed.user(), peers[0].user()
+        room = dan.create(preset="public_chat")
+        assert eve.ask("POST", f"/join/{quote(room)}?via={quote(closed.name)}", {})[0] >= 400
+        other = eve.create(preset="public_chat")
+        status, answer = dan.ask("POST", f"/join/{quote(other)}?via={quote(peers[0].name)}", {})
+        assert (status, answer["errcode"]) == (403, "M_FORBIDDEN")
