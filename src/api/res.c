@@ -328,6 +328,15 @@ res_pdu(struct req *rq, const char *key, const struct room *room,
 }
 
 void
+res_pdu_bare(struct req *rq, const char *key, const struct sev *ev)
+{
+	struct json pdu = event_redact(rq->ctx.a, ev->ev.v, &ev->ev.json);
+
+	json_del(&pdu, S("unsigned"));
+	jsonw_raw(&rq->w, key, json_text(rq->ctx.a, &pdu));
+}
+
+void
 res_note(struct req *rq, enum seen_kind kind, struct str object, int64_t count)
 {
 	seen_add(&rq->seen, kind, object, 0, 0, count, 0);

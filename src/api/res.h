@@ -43,6 +43,9 @@ void res_events(struct req *rq, const char *key, const struct room *room, const 
 /* Writes one event as servers exchange it (a PDU), and notes it. */
 void res_pdu(struct req *rq, const char *key, const struct room *room, const struct sev *ev);
 
+/* The same in its redacted form, which shows no content: nothing is noted. */
+void res_pdu_bare(struct req *rq, const char *key, const struct sev *ev);
+
 /* Notes what a handler wrote itself through jsonw (profile, directory rows, devices, keys). The object is clipped. */
 void res_note(struct req *rq, enum seen_kind kind, struct str object, int64_t count);
 

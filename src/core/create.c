@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/conf.h"
+#include "base/log.h"
 #include "core/alias.h"
 #include "core/member.h"
 #include "core/upgrade.h"
@@ -279,9 +280,7 @@ add_invites(struct making *m)
 		struct json content;
 
 		if (!server_is_local(m->cr->invite[i]))
-			return fail(&m->c->err, M_FORBIDDEN, "Users of other "
-			    "servers cannot be invited: this server does not "
-			    "federate yet");
+			continue;	/* see invite_others */
 		if (!member_content(m->c, m->cr->invite[i], S("invite"),
 		    &content))
 			return false;
@@ -342,6 +341,25 @@ store_also(struct db *db, int64_t room, void *arg, struct err *e)
 	return !m->cr->published || room_row_publish(db, room, true, e);
 }
 
+/*
+ * Users of other servers take their invitation there, when the room is made.
+ * One that does not arrive does not undo the room: it can be sent again.
+ */
+static void
+invite_others(struct ctx *c, const struct create *cr, struct room *r)
+{
+	struct str none = { NULL, 0 };
+
+	for (size_t i = 0; i < cr->ninvite; i++) {
+		if (server_is_local(cr->invite[i]) || member_invite(c, r,
+		    cr->invite[i], none, cr->is_direct))
+			continue;
+		log_err(LOG_WARN, "create", "an invitation did not arrive",
+		    &c->err);
+		err_clear(&c->err);
+	}
+}
+
 bool
 room_create(struct ctx *c, const struct create *cr, struct room **out)
 {
@@ -362,5 +380,6 @@ room_create(struct ctx *c, const struct create *cr, struct room **out)
 	if (!ok || !room_open(c, m.b.p[0].ev.room, out))
 		return false;
 	upgrade_carry_over(c, *out);
+	invite_others(c, cr, *out);
 	return true;
 }

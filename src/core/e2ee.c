@@ -3,6 +3,7 @@
 #include "core/e2ee.h"
 
 #include "base/heap.h"
+#include "core/edu.h"
 #include "core/notify.h"
 #include "core/watch.h"
 #include "core/room.h"
@@ -233,6 +234,8 @@ devicelist_end(struct stream_tx *tx, struct str user)
 	t->n = user.n;
 	memcpy(t->user, user.p, user.n);
 	stream_end(tx, tell, t);
+	if (server_is_local(user))
+		edu_devices_changed(user);
 }
 
 bool

@@ -326,6 +326,7 @@ take_state(struct entry *x, const struct json *got)
 {
 	const struct json *state = json_get_arr(got, S("state"));
 	const struct json **pdu = NULL;
+	const struct sev *stored;
 	struct state_delta d;
 	struct room *r;
 	size_t n = collect(x->c->a, json_get_arr(got, S("auth_chain")), state,
@@ -336,9 +337,9 @@ take_state(struct entry *x, const struct json *got)
 		return bad_state(x, "it is empty, or too large");
 	if (!room_for(x, &r))
 		return false;
-	/* Somebody else came in meanwhile: a room of ours now. */
-	if (r->create != NULL && room_has_server(r, server_get()->name))
-		return true;
+	/* A room of ours already: the join is one more event of it. */
+	if (member_is_resident(r))
+		return receive_now(x->c, x->server, r, &x->ev.json, &stored);
 	if (!receive_outliers(x->c, r, pdu, n) ||
 	    !room_open_nid(x->c, r->nid, &r) ||
 	    !given_state(x, r, state, &d) || !check_create(x, r, &d) ||

@@ -98,6 +98,7 @@ struct walk {
 	struct ctx *c;
 	struct room *r;
 	struct map seen;
+	int64_t min_depth;		/* events above it alone */
 	const struct sev **at;
 	size_t n, cap;
 };
@@ -112,6 +113,7 @@ step(struct walk *w, struct str id)
 	if (!event_find(w->c, id, &ev))
 		return false;
 	if (ev == NULL || ev->room != w->r->nid ||
+	    ev->ev.depth < w->min_depth ||
 	    (sev_flags(ev) & (EVENT_F_OUTLIER | EVENT_F_REJECTED)) != 0)
 		return true;
 	map_put(&w->seen, ev->ev.id, w);
@@ -131,6 +133,12 @@ newest_first(const void *x, const void *y)
 	return a->nid > b->nid ? -1 : a->nid < b->nid;
 }
 
+static int
+oldest_first(const void *x, const void *y)
+{
+	return newest_first(y, x);
+}
+
 /* Level by level, so that of a long history the part next to the start comes. */
 static bool
 walk_back(struct walk *w, size_t want)
@@ -143,24 +151,17 @@ walk_back(struct walk *w, size_t want)
 }
 
 static bool
-keep_visible(struct walk *w, const struct sev ***out, size_t *n)
+to_page(struct walk *w, struct fed_page *out)
 {
-	bool *keep = arena_array(w->c->a, bool, w->n);
-	size_t kept = 0;
-
-	if (!fed_visible(w->c, w->r, w->c->who.user, w->at, w->n, keep))
-		return false;
-	for (size_t i = 0; i < w->n; i++)
-		if (keep[i])
-			w->at[kept++] = w->at[i];
-	*out = w->at;
-	*n = kept;
-	return true;
+	*out = (struct fed_page){ w->at, arena_array(w->c->a, bool, w->n),
+	    w->n };
+	return fed_visible(w->c, w->r, w->c->who.user, w->at, w->n,
+	    out->keep);
 }
 
 bool
 fed_back(struct ctx *c, struct room *r, const struct str *from, size_t nfrom,
-    size_t max, const struct sev ***out, size_t *n)
+    size_t max, struct fed_page *out)
 {
 	struct walk w = { .c = c, .r = r };
 	bool ok = true;
@@ -175,41 +176,32 @@ fed_back(struct ctx *c, struct room *r, const struct str *from, size_t nfrom,
 		qsort(w.at, w.n, sizeof(*w.at), newest_first);
 	if (w.n > max)
 		w.n = max;
-	return keep_visible(&w, out, n);
+	return to_page(&w, out);
 }
 
 bool
-fed_between(struct ctx *c, struct room *r, const struct str *early,
-    size_t nearly, const struct str *late, size_t nlate, size_t max,
-    const struct sev ***out, size_t *n)
+fed_between(struct ctx *c, struct room *r, const struct fed_gap *gap,
+    struct fed_page *out)
 {
-	struct walk w = { .c = c, .r = r };
+	struct walk w = { .c = c, .r = r, .min_depth = gap->min_depth };
 	size_t given;
 	bool ok = true;
 
 	/* Where the asking server is already, the walk does not go. */
-	for (size_t i = 0; i < nearly; i++)
-		map_put(&w.seen, early[i], &w);
-	for (size_t i = 0; i < nlate && ok; i++)
-		ok = step(&w, late[i]);
+	for (size_t i = 0; i < gap->nearly; i++)
+		map_put(&w.seen, gap->early[i], &w);
+	for (size_t i = 0; i < gap->nlate && ok; i++)
+		ok = step(&w, gap->late[i]);
 	given = w.n;
-	ok = ok && walk_back(&w, max + given);
+	ok = ok && walk_back(&w, gap->max + given);
 	map_done(&w.seen);
 	if (!ok)
 		return false;
 	w.at += given;
 	w.n -= given;
-	if (w.n > max)
-		w.n = max;
-	if (!keep_visible(&w, out, n))
-		return false;
-	if (*n > 1)
-		qsort(*out, *n, sizeof(**out), newest_first);
-	for (size_t i = 0; i < *n / 2; i++) {
-		const struct sev *t = (*out)[i];
-
-		(*out)[i] = (*out)[*n - 1 - i];
-		(*out)[*n - 1 - i] = t;
-	}
-	return true;
+	if (w.n > gap->max)
+		w.n = gap->max;
+	if (w.n > 1)
+		qsort(w.at, w.n, sizeof(*w.at), oldest_first);
+	return to_page(&w, out);
 }

@@ -10,11 +10,20 @@ bool fed_may_read(struct ctx *c, struct room *r, struct str server) MUST_CHECK;
 /* Which of n events may a server in the room see? By the history visibility at each; outliers are parts of states, and are seen. */
 bool fed_visible(struct ctx *c, struct room *r, struct str server, const struct sev *const *ev, size_t n,
     bool *keep) MUST_CHECK;
-/* The named events and what came before them in the graph, newest first, those that the asking server may see. */
-bool fed_back(struct ctx *c, struct room *r, const struct str *from, size_t nfrom, size_t max,
-    const struct sev ***out, size_t *n) MUST_CHECK;
+/* Events for the asking server; where keep[i] is false it may have the redacted form only. */
+struct fed_page {
+	const struct sev **ev;
+	bool *keep;
+	size_t n;
+};
+/* The named events and what came before them in the graph, newest first. */
+bool fed_back(struct ctx *c, struct room *r, const struct str *from, size_t nfrom, size_t max, struct fed_page *out) MUST_CHECK;
 /* Events that come before `late` and are neither `early` nor before those, oldest first. */
-bool fed_between(struct ctx *c, struct room *r, const struct str *early, size_t nearly, const struct str *late,
-    size_t nlate, size_t max, const struct sev ***out, size_t *n) MUST_CHECK;
+struct fed_gap {
+	struct str early[100], late[100];
+	size_t nearly, nlate, max;
+	int64_t min_depth;
+};
+bool fed_between(struct ctx *c, struct room *r, const struct fed_gap *gap, struct fed_page *out) MUST_CHECK;
 
 #endif

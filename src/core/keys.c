@@ -3,6 +3,8 @@
 #include "core/keys.h"
 
 #include "core/e2ee.h"
+#include "core/edu.h"
+#include "core/outbound.h"
 #include "core/keys_sign.h"
 #include "core/notify.h"
 #include "core/otk_cache.h"
@@ -10,6 +12,7 @@
 #include "store/q_account.h"
 #include "store/q_event.h"
 #include "store/q_keys.h"
+#include "store/q_outbound.h"
 #include "store/stream.h"
 
 struct upload {
@@ -406,6 +409,8 @@ struct sending {
 	struct str type, place, txn_id;
 	const struct json *messages;
 	struct stream_tx tx;
+	struct edu_for *remote;		/* what goes to other servers */
+	size_t nremote;
 	bool again;
 };
 
@@ -452,6 +457,7 @@ send_body(struct db *db, void *arg, struct err *e)
 	struct sending *s = arg;
 	struct ctx *c = s->c;
 	struct str before;
+	int64_t pos;
 
 	if (!event_txn_find(db, c->a, c->who.user, c->who.device, s->place,
 	    s->txn_id, &before, e))
@@ -464,6 +470,10 @@ send_body(struct db *db, void *arg, struct err *e)
 		    s->messages->m[i].val.type == JSON_OBJ &&
 		    !send_to_user(db, s, s->messages->m[i].key,
 		    &s->messages->m[i].val, e))
+			return false;
+	for (size_t i = 0; i < s->nremote; i++)
+		if (!stream_next(db, &s->tx, &pos, e) || !outbound_edu_add(db,
+		    s->remote[i].server, pos, s->remote[i].edu, e))
 			return false;
 	return event_txn_add(db, c->who.user, c->who.device, s->place,
 	    s->txn_id, S("sent"), c->now_ms, e);
@@ -496,6 +506,9 @@ todevice_send(struct ctx *c, struct str type, struct str txn_id,
 	struct told *t;
 
 	s.place = str_cat(c->a, S("to_device "), type);
+	if (server_is_local(c->who.user))
+		edu_to_device(c, type, txn_id, messages, &s.remote,
+		    &s.nremote);
 	if (!stream_transact(c->db, send_body, &s, &s.tx, &c->err))
 		return false;
 	if (s.tx.first == 0) {
@@ -509,5 +522,7 @@ todevice_send(struct ctx *c, struct str type, struct str txn_id,
 	for (uint32_t i = 0; i < messages->n; i++)
 		t->user[t->n++] = str_dup(a, messages->m[i].key);
 	stream_end(&s.tx, tell, t);
+	for (size_t i = 0; i < s.nremote && !s.again; i++)
+		outbound_kick(s.remote[i].server);
 	return true;
 }

@@ -15,12 +15,14 @@
 #include "core/room_impl.h"
 #include "room/ids.h"
 #include "store/q_outbound.h"
+#include "store/stream.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define PDUS_MAX 50			/* of one transaction: the specification's bound */
+#define EDUS_MAX 100
 #define SERVERS_MAX 20000
 #define EVENTS_AT_ONCE 100
 #define TURNS 20			/* transactions of one run; then others have theirs */
@@ -52,12 +54,8 @@ void
 outbound_noticed(int64_t room)
 {
 	char key[24];
-	bool has;
 
-	pthread_mutex_lock(&remote.lock);
-	has = map_get_i(&remote.rooms, room) != NULL;
-	pthread_mutex_unlock(&remote.lock);
-	if (has)
+	if (outbound_is_federated(room))
 		job_kick(&room_kind, room_key(key, sizeof(key), room));
 }
 
@@ -259,15 +257,31 @@ run_room(struct ctx *c, struct str key, int64_t *again_ms)
 	return true;
 }
 
+/* What one transaction takes along. */
+struct batch {
+	struct str server;
+	int64_t event[PDUS_MAX];
+	size_t n;
+	struct outbound_edu edu[EDUS_MAX];
+	size_t nedu;
+};
+
 /* The transaction's body, and what it shows. */
 static bool
-build(struct ctx *c, const int64_t *nids, size_t n, struct json *out,
+build(struct ctx *c, const struct batch *b, struct json *out,
     const struct sev ***ev, size_t *nev)
 {
-	struct json list = json_new_arr();
+	struct json list = json_new_arr(), edus = json_new_arr();
 
-	if (!events_by_nid(c, nids, n, ev, nev))
+	if (!events_by_nid(c, b->event, b->n, ev, nev))
 		return false;
+	for (size_t i = 0; i < b->nedu; i++) {
+		struct json x;
+
+		if (!json_parse(c->a, b->edu[i].edu, JSON_ANY, &x, &c->err))
+			return false;
+		json_push(c->a, &edus, x);
+	}
 	for (size_t i = 0; i < *nev; i++) {
 		struct json pdu = json_copy(c->a, &(*ev)[i]->ev.json);
 
@@ -278,29 +292,26 @@ build(struct ctx *c, const int64_t *nids, size_t n, struct json *out,
 	json_set(c->a, out, S("origin"), json_of_str(server_get()->name));
 	json_set(c->a, out, S("origin_server_ts"), json_of_int(c->now_ms));
 	json_set(c->a, out, S("pdus"), list);
+	if (b->nedu > 0)
+		json_set(c->a, out, S("edus"), edus);
 	return true;
 }
-
-struct sent {
-	struct str server;
-	const int64_t *events;
-	size_t n;
-};
 
 static bool
 sent_body(struct db *db, void *arg, struct err *e)
 {
-	const struct sent *s = arg;
+	const struct batch *b = arg;
 
-	return outbound_pdu_done(db, s->server, s->events, s->n, e);
+	return outbound_pdu_done(db, b->server, b->event, b->n, e) &&
+	    (b->nedu == 0 || outbound_edu_done(db, b->server,
+	    b->edu[b->nedu - 1].id, e));
 }
 
-/* *n 0: nothing waits. */
+/* *any false: nothing waits. */
 static bool
-send_some(struct ctx *c, struct str server, size_t *n)
+send_some(struct ctx *c, struct str server, bool *any)
 {
-	int64_t nids[PDUS_MAX];
-	struct sent done = { .server = server, .events = nids };
+	struct batch *b = arena_make(c->a, struct batch);
 	struct fed_req q = { .server = server, .method = "PUT",
 	    .total_ms = 60000 };
 	const struct json *answer;
@@ -309,21 +320,25 @@ send_some(struct ctx *c, struct str server, size_t *n)
 	struct str id;
 	size_t nev;
 
-	if (!outbound_pdus(c->db, server, PDUS_MAX, nids, n, &c->err))
+	b->server = server;
+	if (!outbound_pdus(c->db, server, PDUS_MAX, b->event, &b->n,
+	    &c->err) || !outbound_edus(c->db, c->a, server, EDUS_MAX, b->edu,
+	    &b->nedu, &c->err))
 		return false;
-	if (*n == 0)
+	*any = b->n > 0 || b->nedu > 0;
+	if (!*any)
 		return true;
-	done.n = *n;
-	id = str_fmt(c->a, "%lld.%lld.%zu", (long long)nids[0],
-	    (long long)nids[*n - 1], *n);
-	if (!build(c, nids, *n, &body, &ev, &nev))
+	id = str_fmt(c->a, "%lld.%zu.%lld.%zu", b->n > 0
+	    ? (long long)b->event[b->n - 1] : 0, b->n, b->nedu > 0
+	    ? (long long)b->edu[b->nedu - 1].id : 0, b->nedu);
+	if (!build(c, b, &body, &ev, &nev))
 		return false;
 	if (nev > 0 && !note(c, server, ev, nev))
 		return fail(&c->err, M_UNAVAILABLE,
 		    "What is sent could not be recorded");
 	q.path = fed_path(c->a, "v1/send/%s", &id, 1);
 	q.body = &body;
-	return fed_call(c, &q, &answer) && db_transact(c->db, sent_body, &done,
+	return fed_call(c, &q, &answer) && db_transact(c->db, sent_body, b,
 	    &c->err);
 }
 
@@ -345,7 +360,7 @@ static bool
 run_server(struct ctx *c, struct str server, int64_t *again_ms)
 {
 	struct destination d;
-	size_t n = 1;
+	bool any = true;
 
 	if (!backoff_get(c, &plan, server, &d))
 		return false;
@@ -353,15 +368,15 @@ run_server(struct ctx *c, struct str server, int64_t *again_ms)
 		*again_ms = d.retry_ms;
 		return true;
 	}
-	for (int i = 0; i < TURNS && n > 0 && !jobs_stopping(); i++) {
+	for (int i = 0; i < TURNS && any && !jobs_stopping(); i++) {
 		struct arena_mark m = arena_mark(c->a);
-		bool ok = send_some(c, server, &n);
+		bool ok = send_some(c, server, &any);
 
 		if (!ok)
 			return failed(c, server, again_ms);
 		arena_release(c->a, m);
 	}
-	if (n > 0)
+	if (any)
 		job_kick(&server_kind, server);
 	return backoff_worked(c, &plan, server);
 }
@@ -376,6 +391,69 @@ outbound_heard(struct ctx *c, struct str server)
 	    backoff_worked(c, &plan, server))
 		job_kick(&server_kind, server);
 	c->err = keep;
+}
+
+void
+outbound_kick(struct str server)
+{
+	job_kick(&server_kind, server);
+}
+
+struct edus {
+	const struct str *server;
+	size_t n;
+	struct str edu;
+	struct stream_tx tx;
+};
+
+static bool
+edus_body(struct db *db, void *arg, struct err *e)
+{
+	struct edus *x = arg;
+	int64_t id;
+
+	if (!stream_next(db, &x->tx, &id, e))
+		return false;
+	for (size_t i = 0; i < x->n; i++)
+		if (!outbound_edu_add(db, x->server[i], id, x->edu, e))
+			return false;
+	return true;
+}
+
+bool
+outbound_edu(struct ctx *c, const struct str *server, size_t n,
+    const struct json *edu, bool passing)
+{
+	struct edus x = { .edu = json_text(c->a, edu) };
+	struct str *to = arena_array(c->a, struct str, n);
+	struct destination d;
+
+	x.server = to;
+	for (size_t i = 0; i < n; i++) {
+		if (!backoff_get(c, &plan, server[i], &d))
+			return false;
+		if (!passing || d.failures == 0)
+			to[x.n++] = server[i];
+	}
+	if (x.n == 0)
+		return true;
+	if (!stream_transact(c->db, edus_body, &x, &x.tx, &c->err))
+		return false;
+	stream_end(&x.tx, NULL, NULL);
+	for (size_t i = 0; i < x.n; i++)
+		job_kick(&server_kind, to[i]);
+	return true;
+}
+
+bool
+outbound_is_federated(int64_t room)
+{
+	bool has;
+
+	pthread_mutex_lock(&remote.lock);
+	has = map_get_i(&remote.rooms, room) != NULL;
+	pthread_mutex_unlock(&remote.lock);
+	return has;
 }
 
 static void

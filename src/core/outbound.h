@@ -25,6 +25,15 @@ void outbound_noticed(int64_t room);
 bool outbound_relay(struct ctx *c, struct room *r, const struct sev *ev) MUST_CHECK;
 /* The room has a member of another server. Quick. */
 void outbound_has_remote(int64_t room);
+/*
+ * Something beside events for those servers, kept until it was taken.
+ * passing  soon over, such as typing: not for a server that does not answer
+ */
+bool outbound_edu(struct ctx *c, const struct str *server, size_t n, const struct json *edu, bool passing) MUST_CHECK;
+/* Something waits in the store for that server, put there with outbound_edu_add(). */
+void outbound_kick(struct str server);
+bool outbound_is_federated(int64_t room);
+
 /* That server spoke to us: it is there, so it is tried again now. */
 void outbound_heard(struct ctx *c, struct str server);
 

@@ -60,6 +60,32 @@ collect(struct arena *a, const struct json *x, const struct json *y,
 	return n;
 }
 
+/* One by one, when the whole chain could not be had. */
+static bool
+fetch_each(struct recv *rx, const struct event *ev)
+{
+	const struct json *got, **pdu;
+	unsigned flags;
+	int64_t nid;
+	size_t n;
+
+	for (size_t i = 0; i < ev->nauth; i++) {
+		if (!event_in_room(rx->c->db, ev->auth[i], rx->r->nid, &nid,
+		    &flags, &rx->c->err))
+			return false;
+		if (nid != 0)
+			continue;
+		if (!ask(rx, "GET", fed_path(rx->c->a, "v1/event/%s",
+		    &ev->auth[i], 1), NULL, &got))
+			return false;
+		n = collect(rx->c->a, json_get_arr(got, S("pdus")), NULL,
+		    &pdu);
+		if (!receive_outliers(rx->c, rx->r, pdu, n))
+			return false;
+	}
+	return true;
+}
+
 bool
 receive_fetch_auth(struct recv *rx, const struct event *ev)
 {
@@ -71,7 +97,8 @@ receive_fetch_auth(struct recv *rx, const struct event *ev)
 	    NULL, &got))
 		return false;
 	n = collect(rx->c->a, json_get_arr(got, S("auth_chain")), NULL, &pdu);
-	return receive_outliers(rx->c, rx->r, pdu, n);
+	return receive_outliers(rx->c, rx->r, pdu, n) &&
+	    (got != NULL || fetch_each(rx, ev));
 }
 
 static struct json

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "core/held.h"
 #include "core/invite_filter.h"
+#include "core/outbound.h"
 #include "core/persist.h"
 #include "core/send_batch.h"
 #include "room/ids.h"
@@ -190,6 +191,9 @@ find_redacted(struct batch *b, struct pending *p)
 	if (!event_find(b->c, p->ev.redacts, &target) || !batch_state(b,
 	    S("m.room.power_levels"), S(""), &levels, &stored))
 		return false;
+	/* In a room of several servers it may be on its way. */
+	if (target == NULL && outbound_is_federated(b->r->nid))
+		return true;
 	if (target == NULL || target->room != b->r->nid)
 		return fail(&b->c->err, M_NOT_FOUND,
 		    "There is no such event in the room");

@@ -2,8 +2,8 @@
 /*
  * See server_keys.h. A key that a server published stays good for what it
  * signed while it was valid, so the store keeps them all. A server that does
- * not answer is not asked again for a minute: a flood of events with invented
- * key ids costs one request.
+ * not answer is not asked again for some seconds: a flood of events with
+ * invented key ids costs one request.
  */
 #include "core/server_keys.h"
 
@@ -14,7 +14,7 @@
 
 #include <string.h>
 
-#define ASK_AGAIN_MS INT64_C(60000)
+#define ASK_AGAIN_MS INT64_C(5000)
 #define VALID_MAX_MS (INT64_C(7) * 24 * 3600 * 1000)	/* from now: the specification's bound */
 #define KEYS_MAX 64			/* of one server */
 

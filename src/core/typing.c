@@ -10,7 +10,9 @@
 
 #include "base/heap.h"
 #include "base/map.h"
+#include "core/edu.h"
 #include "core/notify.h"
+#include "core/outbound.h"
 #include "store/stream.h"
 
 #include <pthread.h>
@@ -148,6 +150,9 @@ typing_set(struct ctx *c, struct room *r, bool on, int64_t timeout_ms)
 		changed = true;
 	}
 	pthread_mutex_unlock(&typing.lock);
+	if (changed && server_is_local(c->who.user) &&
+	    outbound_is_federated(nid))
+		edu_typing(c, r, on);
 	return !changed || publish(c, nid);
 }
 

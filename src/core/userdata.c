@@ -4,7 +4,9 @@
 
 #include "base/heap.h"
 #include "core/ignore_cache.h"
+#include "core/edu.h"
 #include "core/notify.h"
+#include "core/outbound.h"
 #include "core/push.h"
 #include "store/stream.h"
 
@@ -132,6 +134,9 @@ receipt_set(struct ctx *c, struct room *r, struct str kind, struct str thread,
 	    : p.receipt.room))
 		return false;
 	push_read(c->who.user);
+	if (str_eq(kind, S("m.read")) && server_is_local(c->who.user) &&
+	    outbound_is_federated(p.receipt.room))
+		edu_receipt(c, r, thread, ev);
 	return true;
 }
 

@@ -41,15 +41,31 @@ static const struct query done = {
 };
 static const struct query destinations = {
 	.name = "outbound_pdu.destinations",
-	.sql = "SELECT DISTINCT destination FROM outbound_pdu",
+	.sql = "SELECT destination FROM outbound_pdu UNION"
+	    " SELECT destination FROM outbound_edu",
 };
 static const struct query waiting = {
 	.name = "outbound_pdu.waiting",
 	.sql = "SELECT COUNT(*) FROM outbound_pdu WHERE destination = $1",
 };
 
-QUERIES(q_outbound, &room_get, &room_put, &rooms, &add, &latest, &list, &done,
-    &destinations, &waiting)
+static const struct query edu_add = {
+	.name = "outbound_edu.add",
+	.sql = "INSERT INTO outbound_edu (destination, id, edu)"
+	    " VALUES ($1, $2, $3)",
+};
+static const struct query edu_list = {
+	.name = "outbound_edu.list",
+	.sql = "SELECT id, edu FROM outbound_edu WHERE destination = $1"
+	    " ORDER BY id LIMIT $2",
+};
+static const struct query edu_done = {
+	.name = "outbound_edu.done",
+	.sql = "DELETE FROM outbound_edu WHERE destination = $1 AND id <= $2",
+};
+
+QUERIES(q_outbound, &edu_add, &edu_list, &edu_done, &room_get, &room_put,
+    &rooms, &add, &latest, &list, &done, &destinations, &waiting)
 
 bool
 outbound_room_get(struct db *db, int64_t room, int64_t *seq, bool *found,
@@ -145,4 +161,35 @@ outbound_waiting(struct db *db, struct str destination, int64_t *n,
 {
 	*n = 0;
 	return db_one_int(db, &waiting, V(v_str(destination)), n, NULL, e);
+}
+
+bool
+outbound_edu_add(struct db *db, struct str destination, int64_t id,
+    struct str edu, struct err *e)
+{
+	return db_exec(db, &edu_add, V(v_str(destination), v_int(id),
+	    v_str(edu)), e);
+}
+
+bool
+outbound_edus(struct db *db, struct arena *a, struct str destination,
+    size_t max, struct outbound_edu *out, size_t *n, struct err *e)
+{
+	struct rows r;
+
+	*n = 0;
+	if (!db_query(db, &edu_list, V(v_str(destination),
+	    v_int((int64_t)max)), &r, e))
+		return false;
+	while (*n < max && db_next(&r))
+		out[(*n)++] = (struct outbound_edu){ db_int(&r, 0),
+		    db_str(&r, 1, a) };
+	return db_done(&r, e);
+}
+
+bool
+outbound_edu_done(struct db *db, struct str destination, int64_t id,
+    struct err *e)
+{
+	return db_exec(db, &edu_done, V(v_str(destination), v_int(id)), e);
 }

@@ -20,5 +20,15 @@ bool outbound_pdu_done(struct db *db, struct str destination, const int64_t *eve
 /* Destinations for which something waits. */
 bool outbound_destinations(struct db *db, struct arena *a, struct str **out, size_t *n, struct err *e) MUST_CHECK;
 bool outbound_waiting(struct db *db, struct str destination, int64_t *n, struct err *e) MUST_CHECK;
+/* The table of EDUs. */
+struct outbound_edu {
+	int64_t id;
+	struct str edu;
+};
+bool outbound_edu_add(struct db *db, struct str destination, int64_t id, struct str edu, struct err *e) MUST_CHECK;
+/* The oldest, at most max. */
+bool outbound_edus(struct db *db, struct arena *a, struct str destination, size_t max, struct outbound_edu *out,
+    size_t *n, struct err *e) MUST_CHECK;
+bool outbound_edu_done(struct db *db, struct str destination, int64_t id, struct err *e) MUST_CHECK;
 
 #endif

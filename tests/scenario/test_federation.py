@@ -224,3 +224,80 @@ def test_a_server_that_is_denied_is_refused_both_ways(tmp_path, certificates, pe
         other = eve.create(preset="public_chat")
         status, answer = dan.ask("POST", f"/join/{quote(other)}?via={quote(peers[0].name)}", {})
         assert (status, answer["errcode"]) == (403, "M_FORBIDDEN")
+
+
+def together(peers, people):
+    alice, bob, _ = people
+    room = alice.create(preset="public_chat")
+    join_via(bob, room, peers[0].name)
+    wait_for(lambda: bob.id in alice.ok("GET", f"/rooms/{quote(room)}/joined_members")["joined"])
+    return room
+
+
+def ephemeral(user, room, kind):
+    found = user.sync()["rooms"]["join"].get(room, {}).get("ephemeral", {}).get("events", [])
+    return [e["content"] for e in found if e["type"] == kind]
+
+
+def test_typing_and_receipts_cross_servers(peers, people):
+    alice, bob, _ = people
+    room = together(peers, people)
+    event = alice.send(room, "read me")
+    sees(bob, room, "read me")
+    bob.ok("PUT", f"/rooms/{quote(room)}/typing/{quote(bob.id)}", {"typing": True, "timeout": 20000})
+    wait_for(lambda: any(bob.id in c["user_ids"] for c in ephemeral(alice, room, "m.typing")))
+    bob.ok("POST", f"/rooms/{quote(room)}/receipt/m.read/{quote(event)}", {})
+    wait_for(lambda: any(bob.id in c.get(event, {}).get("m.read", {}) for c in ephemeral(alice, room, "m.receipt")))
+
+
+def test_a_message_for_a_device_arrives_exactly_once(peers, people):
+    alice, bob, _ = people
+    body = {"messages": {bob.id: {bob.device: {"n": 1}, "nowhere": {"n": 2}}}}
+    for _ in range(2):
+        alice.ok("PUT", "/sendToDevice/m.test/same", body)
+    alice.ok("PUT", "/sendToDevice/m.test/last", {"messages": {bob.id: {"*": {"n": 3}}}})
+    seen, since = [], None
+
+    def look():
+        nonlocal since
+        got = bob.sync(since)
+        since = got["next_batch"]
+        seen.extend(e["content"]["n"] for e in got.get("to_device", {}).get("events", []))
+        return 3 in seen
+    wait_for(look)
+    assert seen == [1, 3]
+
+
+def device_keys(user):
+    return {"user_id": user.id, "device_id": user.device, "algorithms": ["m.olm.v1.curve25519-aes-sha2"],
+            "keys": {f"ed25519:{user.device}": "x" * 43, f"curve25519:{user.device}": "y" * 43}, "signatures": {}}
+
+
+def test_keys_are_had_from_the_other_server_by_who_shares_a_room(peers, people):
+    alice, bob, carol = people
+    together(peers, people)
+    since = alice.sync()["next_batch"]
+    keys = device_keys(bob)
+    status, answer = bob.ask("POST", "/keys/upload", {"device_keys": keys, "one_time_keys": {"curve25519:AAAA": "x" * 43}})
+    assert status == 200, answer
+    wait_for(lambda: bob.id in alice.sync(since).get("device_lists", {}).get("changed", []))
+    got = alice.ok("POST", "/keys/query", {"device_keys": {bob.id: []}})
+    assert got["device_keys"][bob.id][bob.device]["keys"] == keys["keys"] and got["failures"] == {}
+    claim = {"one_time_keys": {bob.id: {bob.device: "curve25519"}}}
+    assert carol.ok("POST", "/keys/query", {"device_keys": {bob.id: []}})["device_keys"] == {}
+    assert carol.ok("POST", "/keys/claim", claim)["one_time_keys"] == {}
+    assert list(alice.ok("POST", "/keys/claim", claim)["one_time_keys"][bob.id][bob.device]) == ["curve25519:AAAA"]
+    gone = "@x:localhost:1"
+    assert list(alice.ok("POST", "/keys/query", {"device_keys": {gone: []}})["failures"]) == ["localhost:1"]
+
+
+def test_a_leave_reaches_the_other_server(peers, people):
+    alice, bob, _ = people
+    room = together(peers, people)
+    member = lambda: alice.ok("GET", f"/rooms/{quote(room)}/state/m.room.member/{quote(bob.id)}")["membership"]
+    bob.ok("POST", f"/rooms/{quote(room)}/leave", {})
+    wait_for(lambda: member() == "leave", 5)
+    join_via(bob, room, peers[0].name)
+    wait_for(lambda: member() == "join", 5)
+    bob.ok("POST", f"/rooms/{quote(room)}/leave", {})
+    wait_for(lambda: member() == "leave", 5)

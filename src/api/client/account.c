@@ -3,6 +3,7 @@
 #include "api/res.h"
 #include "base/conf.h"
 #include "core/account.h"
+#include "core/fed.h"
 #include "core/session.h"
 #include "room/ids.h"
 #include "store/q_profile.h"
@@ -194,16 +195,41 @@ known_user(struct req *rq, struct str *user)
 	    "There is no such user");
 }
 
+/* Of a user of another server that server is asked; field empty: all. */
+static bool
+profile_of(struct req *rq, struct str field, struct str *user,
+    struct json *out)
+{
+	struct ctx *c = &rq->ctx;
+	struct str part[2];
+	struct fed_req q = { .method = "GET" };
+	const struct json *got;
+
+	if (!req_path_user(rq, "userId", user))
+		return false;
+	if (server_is_local(*user))
+		return known_user(rq, user) && profile_all(c->db, c->a, *user,
+		    out, &c->err);
+	part[0] = *user;
+	part[1] = field;
+	q.server = id_server(*user);
+	q.path = fed_path(c->a, field.n > 0
+	    ? "v1/query/profile?user_id=%s&field=%s"
+	    : "v1/query/profile?user_id=%s", part, 2);
+	if (!fed_call(c, &q, &got))
+		return false;
+	*out = *got;
+	return true;
+}
+
 /* GET /profile/{userId} */
 bool
 profile_get(struct req *rq)
 {
-	struct ctx *c = &rq->ctx;
 	struct str user;
 	struct json all;
 
-	if (!known_user(rq, &user) || !profile_all(c->db, c->a, user, &all,
-	    &c->err))
+	if (!profile_of(rq, S(""), &user, &all))
 		return false;
 	res_note(rq, SEEN_PROFILE, user, 1);
 	return res_json(rq, 200, &all);
@@ -218,8 +244,7 @@ profile_field_get(struct req *rq)
 	const struct json *v;
 	struct json all, one = json_new_obj();
 
-	if (!known_user(rq, &user) || !profile_all(c->db, c->a, user, &all,
-	    &c->err))
+	if (!profile_of(rq, field, &user, &all))
 		return false;
 	v = json_get(&all, field);
 	if (v == NULL && !str_eq(field, S("displayname")) &&

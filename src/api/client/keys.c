@@ -4,6 +4,7 @@
 #include "api/res.h"
 #include "api/uia.h"
 #include "core/e2ee.h"
+#include "core/fed_keys.h"
 #include "core/keys.h"
 #include "core/token.h"
 #include "room/ids.h"
@@ -74,12 +75,59 @@ query_all(struct req *rq, const struct json *ask, struct known *out)
 	return ok;
 }
 
+/* What another server says of its own users, and of nobody else. */
+static void
+merge(struct req *rq, struct str server, const struct json *from,
+    struct json *into, bool noted)
+{
+	for (uint32_t i = 0; from != NULL && i < from->n; i++) {
+		struct str user = from->m[i].key;
+
+		if (!id_user_ok(user) || !str_eq(id_server(user), server) ||
+		    from->m[i].val.type != JSON_OBJ)
+			continue;
+		json_set(rq->ctx.a, into, user, from->m[i].val);
+		if (noted)
+			res_note(rq, SEEN_DEVICES, user, from->m[i].val.n);
+	}
+}
+
+struct remote {
+	struct req *rq;
+	struct known *known;
+	struct json *claimed;
+};
+
+static void
+take_queried(void *arg, struct str server, const struct json *got)
+{
+	struct remote *x = arg;
+
+	merge(x->rq, server, json_get_obj(got, S("device_keys")),
+	    &x->known->devices, true);
+	merge(x->rq, server, json_get_obj(got, S("master_keys")),
+	    &x->known->master, false);
+	merge(x->rq, server, json_get_obj(got, S("self_signing_keys")),
+	    &x->known->self, false);
+}
+
+static void
+take_claimed(void *arg, struct str server, const struct json *got)
+{
+	struct remote *x = arg;
+
+	merge(x->rq, server, json_get_obj(got, S("one_time_keys")),
+	    x->claimed, false);
+}
+
 /* POST /keys/query: device_keys { user: [device...] }. */
 bool
 keys_query_post(struct req *rq)
 {
 	struct known k = { json_new_obj(), json_new_obj(), json_new_obj(),
 	    json_new_obj() };
+	struct json failures = json_new_obj();
+	struct remote remote = { .rq = rq, .known = &k };
 	const struct json *ask;
 	struct jsonw *w;
 
@@ -88,12 +136,12 @@ keys_query_post(struct req *rq)
 	if (ask->n > QUERY_USERS_MAX)
 		return fail(&rq->ctx.err, M_INVALID_PARAM,
 		    "At most %d users at once", QUERY_USERS_MAX);
-	if (!query_all(rq, ask, &k))
+	if (!query_all(rq, ask, &k) || !fed_keys_ask(&rq->ctx, "query",
+	    "device_keys", ask, take_queried, &remote, &failures))
 		return false;
 	w = res_open(rq, 200);
 	jsonw_json(w, "device_keys", &k.devices);
-	jsonw_obj(w, "failures");
-	jsonw_obj_end(w);
+	jsonw_json(w, "failures", &failures);
 	jsonw_json(w, "master_keys", &k.master);
 	jsonw_json(w, "self_signing_keys", &k.self);
 	jsonw_json(w, "user_signing_keys", &k.user);
@@ -107,15 +155,16 @@ bool
 keys_claim_post(struct req *rq)
 {
 	const struct json *ask;
-	struct json out;
+	struct json out, failures = json_new_obj();
+	struct remote remote = { .rq = rq, .claimed = &out };
 	struct jsonw *w;
 
 	if (!body_obj(rq, "one_time_keys", &ask) ||
-	    !keys_claim(&rq->ctx, ask, &out))
+	    !keys_claim(&rq->ctx, ask, &out) || !fed_keys_ask(&rq->ctx,
+	    "claim", "one_time_keys", ask, take_claimed, &remote, &failures))
 		return false;
 	w = res_open(rq, 200);
-	jsonw_obj(w, "failures");
-	jsonw_obj_end(w);
+	jsonw_json(w, "failures", &failures);
 	jsonw_json(w, "one_time_keys", &out);
 	res_note(rq, SEEN_DEVICES, S("one-time keys"), out.n);
 	return res_close(rq);

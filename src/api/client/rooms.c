@@ -3,13 +3,15 @@
 #include "api/client/room_req.h"
 #include "api/res.h"
 #include "base/conf.h"
+#include "core/fed_join.h"
 #include "core/alias.h"
 #include "core/create.h"
 #include "core/fed_join.h"
-#include "core/fed_read.h"
 #include "core/member.h"
 #include "core/upgrade.h"
 #include "room/ids.h"
+
+#define ALIAS_SERVERS_MAX 50
 
 #define INVITES_MAX 100
 
@@ -210,7 +212,7 @@ add_via(struct named *x, struct str server)
 	x->via[x->nvia++] = server;
 }
 
-/* Who invited knows a way in; then those that the client names, then the room's own name. */
+/* Who invited knows a way in; then those that the client names, else the room's own name. */
 static bool
 find_via(struct req *rq, struct named *x)
 {
@@ -226,7 +228,8 @@ find_via(struct req *rq, struct named *x)
 		if (str_eq(rq->query[i].key, S("via")) ||
 		    str_eq(rq->query[i].key, S("server_name")))
 			add_via(x, rq->query[i].val);
-	add_via(x, id_server(x->id));
+	if (x->nvia == 0)
+		add_via(x, id_server(x->id));
 	return true;
 }
 
@@ -250,6 +253,22 @@ find_named(struct req *rq, struct str name, struct named *x)
 		x->r = NULL;
 	}
 	return find_via(rq, x);
+}
+
+/* Nobody of ours may vouch for a restricted join: another server in the room may. */
+static bool
+others_join(struct ctx *c, struct named *x, struct str reason,
+    const struct json *extra)
+{
+	struct err why = c->err;
+
+	if (x->nvia == 0)
+		x->nvia = room_servers(c, x->r, x->via, LEN(x->via));
+	if (x->nvia > 0 && fed_join(c, x->id, x->via, x->nvia, reason, extra))
+		return true;
+	if (x->nvia == 0 || c->err.code == M_NOT_FOUND)
+		c->err = why;
+	return false;
 }
 
 /*
@@ -278,7 +297,9 @@ join_by_name(struct req *rq, struct str name)
 			return false;
 	}
 	/* Nothing, for who came in by that. */
-	if (!member_join(c, x.r, reason, &extra))
+	if (!member_join(c, x.r, reason, &extra) &&
+	    (c->err.code != M_UNABLE_TO_GRANT_JOIN || !others_join(c, &x,
+	    reason, &extra)))
 		return false;
 	jsonw_str(res_open(rq, 200), "room_id", room_id(x.r));
 	return res_close(rq);
@@ -451,16 +472,27 @@ joined_rooms_get(struct req *rq)
 bool
 alias_get(struct req *rq)
 {
-	struct str alias;
+	struct str alias, id, server[ALIAS_SERVERS_MAX];
 	struct room *r;
 	struct jsonw *w;
+	size_t n;
 
-	if (!req_path_alias(rq, "roomAlias", &alias) ||
-	    !alias_resolve(&rq->ctx, alias, &r))
+	if (!req_path_alias(rq, "roomAlias", &alias))
 		return false;
+	if (server_is_local(alias)) {
+		if (!alias_resolve(&rq->ctx, alias, &r))
+			return false;
+		id = room_id(r);
+		server[0] = server_get()->name;
+		n = 1 + room_servers(&rq->ctx, r, server + 1,
+		    LEN(server) - 1);
+	} else if (!fed_directory(&rq->ctx, alias, &id, server, LEN(server),
+	    &n)) {
+		return false;
+	}
 	w = res_open(rq, 200);
-	jsonw_str(w, "room_id", room_id(r));
-	jsonw_strs(w, "servers", &server_get()->name, 1);
+	jsonw_str(w, "room_id", id);
+	jsonw_strs(w, "servers", server, n);
 	res_note(rq, SEEN_DIRECTORY, alias, 1);
 	return res_close(rq);
 }

@@ -199,9 +199,8 @@ write_list(struct req *rq, const char *key, const struct room *r,
 	jsonw_arr_end(&rq->w);
 }
 
-/* PUT /v2/send_join/{roomId}/{eventId} */
-bool
-fed_send_join_put(struct req *rq)
+static bool
+send_join(struct req *rq, bool first)
 {
 	struct ctx *c = &rq->ctx;
 	struct state_delta d = { .n = 0 };
@@ -216,13 +215,35 @@ fed_send_join_put(struct req *rq)
 	if (!dag_all(c, &d, &state, &n) ||
 	    !dag_auth_chain(c, state, n, &chain, &nchain))
 		return false;
-	w = res_open(rq, 200);
+	w = res_open_value(rq, 200);
+	if (first) {
+		jsonw_arr(w, NULL);
+		jsonw_int(w, NULL, 200);
+	}
+	jsonw_obj(w, NULL);
 	jsonw_str(w, "origin", server_get()->name);
 	jsonw_bool(w, "members_omitted", false);
 	write_list(rq, "state", r, state, n);
 	write_list(rq, "auth_chain", r, chain, nchain);
 	res_pdu(rq, "event", r, ev);
-	return res_close(rq);
+	jsonw_obj_end(w);
+	if (first)
+		jsonw_arr_end(w);
+	return res_close_value(rq);
+}
+
+/* PUT /v2/send_join/{roomId}/{eventId} */
+bool
+fed_send_join_put(struct req *rq)
+{
+	return send_join(rq, false);
+}
+
+/* PUT /v1/send_join/{roomId}/{eventId}: the same as [200, {...}] */
+bool
+fed_send_join_v1_put(struct req *rq)
+{
+	return send_join(rq, true);
 }
 
 /* PUT /v2/send_leave/{roomId}/{eventId} */
@@ -233,6 +254,25 @@ fed_send_leave_put(struct req *rq)
 	struct room *r;
 
 	return take(rq, MEMBER_LEAVE, &r, &ev) && res_empty(rq);
+}
+
+/* PUT /v1/send_leave/{roomId}/{eventId}: [200, {}] */
+bool
+fed_send_leave_v1_put(struct req *rq)
+{
+	const struct sev *ev;
+	struct jsonw *w;
+	struct room *r;
+
+	if (!take(rq, MEMBER_LEAVE, &r, &ev))
+		return false;
+	w = res_open_value(rq, 200);
+	jsonw_arr(w, NULL);
+	jsonw_int(w, NULL, 200);
+	jsonw_obj(w, NULL);
+	jsonw_obj_end(w);
+	jsonw_arr_end(w);
+	return res_close_value(rq);
 }
 
 /* PUT /v1/send_knock/{roomId}/{eventId}: what one who knocks may know of the room */

@@ -68,7 +68,10 @@ fed_profile_get(struct req *rq)
 
 	if (!req_need(rq, "user_id", &user))
 		return false;
-	if (!id_user_ok(user) || !server_is_local(user))
+	if (!id_user_ok(user))
+		return fail(&c->err, M_INVALID_PARAM,
+		    "user_id is malformed");
+	if (!server_is_local(user))
 		return fail(&c->err, M_NOT_FOUND,
 		    "The user is not of this server");
 	if (!account_get(c, user, &account))

@@ -41,6 +41,23 @@ write_pdus(struct req *rq, const char *key, const struct room *r,
 	jsonw_arr_end(&rq->w);
 }
 
+/* What the server may not see goes out redacted: it keeps the graph whole. */
+static void
+write_page(struct req *rq, const char *key, const struct room *r,
+    const struct fed_page *page)
+{
+	jsonw_arr(&rq->w, key);
+	for (size_t i = 0; i < page->n; i++) {
+		if (page->keep[i])
+			res_pdu(rq, NULL, r, page->ev[i]);
+		else
+			res_pdu_bare(rq, NULL, page->ev[i]);
+	}
+	jsonw_arr_end(&rq->w);
+	if (rq->seen.n == 0)
+		res_note(rq, SEEN_EVENTS, room_id(r), 0);
+}
+
 static void
 write_head(struct req *rq)
 {
@@ -162,11 +179,11 @@ bool
 fed_backfill_get(struct req *rq)
 {
 	struct ctx *c = &rq->ctx;
-	const struct sev **ev;
+	struct fed_page page;
 	int64_t limit = PAGE_MAX;
 	struct str v[PAGE_MAX];
 	struct room *r;
-	size_t nv = 0, n;
+	size_t nv = 0;
 
 	if (!req_fed_room(rq, &r) ||
 	    !req_int(rq, "limit", 1, PAGE_MAX, &limit))
@@ -176,12 +193,10 @@ fed_backfill_get(struct req *rq)
 			v[nv++] = rq->query[i].val;
 	if (nv == 0)
 		return fail(&c->err, M_MISSING_PARAM, "v is missing");
-	if (!fed_back(c, r, v, nv, (size_t)limit, &ev, &n))
+	if (!fed_back(c, r, v, nv, (size_t)limit, &page))
 		return false;
 	write_head(rq);
-	write_pdus(rq, "pdus", r, ev, n);
-	if (n == 0)
-		res_note(rq, SEEN_EVENTS, room_id(r), 0);
+	write_page(rq, "pdus", r, &page);
 	return res_close(rq);
 }
 
@@ -203,29 +218,26 @@ id_array(struct req *rq, const char *key, struct str *out, size_t max,
 	return true;
 }
 
-/* POST /get_missing_events/{roomId}: { earliest_events, latest_events, limit } */
+/* POST /get_missing_events/{roomId}: { earliest_events, latest_events, limit, min_depth } */
 bool
 fed_missing_post(struct req *rq)
 {
-	struct str early[PAGE_MAX], late[PAGE_MAX];
+	struct fed_gap *gap = arena_make(rq->ctx.a, struct fed_gap);
+	struct fed_page page;
 	int64_t limit = 10;
-	const struct sev **ev;
-	size_t nearly, nlate, n;
 	struct room *r;
 
 	if (!req_fed_room(rq, &r) ||
-	    !id_array(rq, "earliest_events", early, PAGE_MAX, &nearly) ||
-	    !id_array(rq, "latest_events", late, PAGE_MAX, &nlate) ||
-	    !body_opt_int(rq, "limit", 1, MISSING_MAX, &limit))
+	    !id_array(rq, "earliest_events", gap->early, LEN(gap->early),
+	    &gap->nearly) || !id_array(rq, "latest_events", gap->late,
+	    LEN(gap->late), &gap->nlate) ||
+	    !body_opt_int(rq, "limit", 1, MISSING_MAX, &limit) ||
+	    !body_opt_int(rq, "min_depth", 0, JSON_INT_MAX, &gap->min_depth))
 		return false;
-	if (limit > MISSING_MAX)
-		limit = MISSING_MAX;
-	if (!fed_between(&rq->ctx, r, early, nearly, late, nlate,
-	    (size_t)limit, &ev, &n))
+	gap->max = limit < MISSING_MAX ? (size_t)limit : MISSING_MAX;
+	if (!fed_between(&rq->ctx, r, gap, &page))
 		return false;
 	res_open(rq, 200);
-	write_pdus(rq, "events", r, ev, n);
-	if (n == 0)
-		res_note(rq, SEEN_EVENTS, room_id(r), 0);
+	write_page(rq, "events", r, &page);
 	return res_close(rq);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* Transactions of other servers. spec: server-server, "Transactions". */
 #include "api/res.h"
+#include "core/edu.h"
 #include "core/outbound.h"
 #include "core/receive.h"
 
@@ -25,6 +26,7 @@ fed_send_put(struct req *rq)
 			pdu[n++] = &list->at[i];
 	result = arena_array(c->a, struct pdu_result, n);
 	receive_pdus(c, c->who.user, pdu, n, result);
+	edu_receive(c, c->who.user, edus);
 	outbound_heard(c, c->who.user);
 	w = res_open(rq, 200);
 	jsonw_obj(w, "pdus");
