@@ -16,6 +16,7 @@
 #define WELL_KNOWN_MAX 51200		/* bytes */
 #define PLACE_MS INT64_C(3600000)	/* a place that was found is good for so long */
 #define NO_PLACE_MS INT64_C(300000)	/* and that there was no well-known */
+#define KEYS_MS 5000
 #define BODY_MAX (8 << 20)
 
 /* Server name -> "until_ms host:port". */
@@ -251,7 +252,7 @@ bool
 fed_ask_keys(struct ctx *c, struct str server, const struct json **out)
 {
 	struct client_req req = { .purpose = "federation", .method = S("GET"),
-	    .total_ms = 15000, .body_max = 65536 };
+	    .total_ms = KEYS_MS, .body_max = 65536 };
 	struct client_res res;
 	struct json *json;
 

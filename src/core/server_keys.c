@@ -12,6 +12,7 @@
 #include "core/fed.h"
 #include "store/q_server_key.h"
 
+#include <pthread.h>
 #include <string.h>
 
 #define ASK_AGAIN_MS INT64_C(5000)
@@ -174,6 +175,34 @@ from_store(struct ctx *c, struct str server, struct str key_id,
 	return true;
 }
 
+static pthread_mutex_t asking[] = {
+	PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER,
+	PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER,
+	PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER,
+	PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER,
+	PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER,
+	PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER,
+	PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER,
+	PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER,
+};
+
+/*
+ * Who comes while the server is being asked waits for what it says: it may be
+ * the very key. Servers share few locks, so that nothing is kept for each.
+ */
+static bool
+ask_once(struct ctx *c, struct str server)
+{
+	pthread_mutex_t *lock = &asking[hash_bytes(server.p, server.n) %
+	    LEN(asking)];
+	bool ok;
+
+	pthread_mutex_lock(lock);
+	ok = !may_ask(c, server) || ask_server(c, server);
+	pthread_mutex_unlock(lock);
+	return ok;
+}
+
 bool
 server_key_get(struct ctx *c, struct str server, struct str key_id,
     int64_t at_ms, bool strict, uint8_t out[SIGN_PUBLIC_BYTES])
@@ -193,11 +222,11 @@ server_key_get(struct ctx *c, struct str server, struct str key_id,
 		return false;
 	if (found && (!strict || until >= at_ms))
 		return true;
-	if (!str_eq(server, server_get()->name) &&
-	    may_ask(c, server)) {
-		if (!ask_server(c, server))
+	if (!str_eq(server, server_get()->name)) {
+		/* The store has them all; memory may have been cleared by another thread. */
+		if (!ask_once(c, server) || !from_store(c, server, key_id,
+		    name, &until, out, &found))
 			return false;
-		found = from_cache(c->a, name, &until, out);
 		if (found && (!strict || until >= at_ms))
 			return true;
 	}

@@ -2,6 +2,7 @@
 /* See auth.h. */
 #include "api/federation/auth.h"
 
+#include "base/log.h"
 #include "core/fed.h"
 #include "core/server_keys.h"
 #include "room/ids.h"
@@ -112,6 +113,17 @@ not_signed(struct req *rq, const char *why)
 	return fail(&rq->ctx.err, M_UNAUTHORIZED, "%s", why);
 }
 
+/* Why is for the operator: the other server learns no more than that. */
+static bool
+no_key(struct req *rq, const struct x_matrix *x)
+{
+	log_info("federation", "a request could not be checked",
+	    LS("server", x->origin), LS("key", x->key),
+	    LS("why", str_c(rq->ctx.err.text)));
+	return not_signed(rq, "Your server's keys could not be had, or do "
+	    "not hold");
+}
+
 bool
 server_auth(struct req *rq)
 {
@@ -131,8 +143,7 @@ server_auth(struct req *rq)
 		return fail(&c->err, M_FORBIDDEN,
 		    "This server does not federate with yours");
 	if (!server_key_get(c, x.origin, x.key, c->now_ms, true, key))
-		return not_signed(rq, "Your server's keys could not be had, "
-		    "or do not hold");
+		return no_key(rq, &x);
 	if (!sign_ok(key, signed_bytes(rq, &x), sig))
 		return not_signed(rq, "The request's signature does not fit");
 	c->who.kind = ACTOR_SERVER;
