@@ -191,8 +191,6 @@ static const struct refusal refusals[] = {
 	{ "power taken from oneself",
 	    "[{\"type\":\"m.room.name\",\"content\":{}}]",
 	    "{\"users\":{},\"state_default\":50}", NULL, NULL, M_FORBIDDEN },
-	{ "an invitation to another server", NULL, NULL, NULL,
-	    "@bob:elsewhere", M_FORBIDDEN },
 	{ "an invitation of oneself", NULL, NULL, NULL, "@alice:test",
 	    M_FORBIDDEN },
 };
