@@ -269,3 +269,13 @@ def test_a_redaction_sent_again_is_the_same_after_its_sender_lost_the_power(alic
     assert alice.ask("PUT", f"/rooms/{quote(room)}/redact/%24nosuch/x", {})[0] == 404
     bob.ok("POST", f"/rooms/{quote(room)}/leave", {})
     assert ask("r3", other)[1]["errcode"] == "M_FORBIDDEN"
+
+
+def test_a_client_cannot_name_who_vouches_for_a_join(alice, bob):
+    """A member event sent as state ended the server once; and the name would ask for a signature of others."""
+    room = alice.create(preset="public_chat")
+    bob.join(room)
+    bob.state(room, "m.room.member", {"membership": "join", "displayname": "B", "join_authorised_via_users_server": alice.id},
+              bob.id)
+    shown = alice.ok("GET", f"/rooms/{quote(room)}/state/m.room.member/{quote(bob.id)}")
+    assert shown["displayname"] == "B" and "join_authorised_via_users_server" not in shown

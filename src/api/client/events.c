@@ -128,8 +128,10 @@ put_state(struct req *rq, struct str key)
 	struct room *r;
 
 	/* Who vouches for a join is the servers' to say: a signature goes with it. */
-	if (str_eq(s.type, S("m.room.member")))
+	if (str_eq(s.type, S("m.room.member"))) {
+		s.content = json_copy(rq->ctx.a, &rq->body);
 		json_del(&s.content, S("join_authorised_via_users_server"));
+	}
 	if (!read_extra(rq, &s, &delay_ms) || !req_room(rq, &r) ||
 	    !check_state(rq, r, &s))
 		return false;
