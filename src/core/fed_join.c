@@ -283,7 +283,8 @@ enter_with(struct entry *x, struct room *r, const struct state_delta *d)
 	if (known != NULL && (sev_flags(known) & EVENT_F_OUTLIER) == 0)
 		return true;
 	pl.stored = known != NULL ? known->nid : 0;
-	if (!dag_resolve(x->c, r, &after, 1, &r->head.state, &pl.now))
+	if (!dag_resolve(x->c, r, &after, 1, &r->head.state, &pl.now) ||
+	    !dag_get(x->c, d, x->ev.type, x->ev.state_key, &p.replaced))
 		return false;
 	pl.now.slot = arena_grow(x->c->a, pl.now.slot, pl.now.n *
 	    sizeof(struct state_slot), (pl.now.n + 1) *
@@ -512,6 +513,31 @@ fed_knock(struct ctx *c, struct str room, const struct str *via, size_t nvia,
 	    .as = MEMBER_KNOCK };
 
 	return through_any(&x, via, nvia, knock_through);
+}
+
+bool
+fed_retracted(struct ctx *c, struct room *r, const struct event *ev,
+    struct str text)
+{
+	enum membership m = membership_of_event(ev);
+	struct entry x = { .c = c, .room_id = r->id, .as = m, .v = r->v,
+	    .ev = *ev, .text = text };
+	const struct sev *invite;
+
+	if (!str_eq(ev->type, S("m.room.member")) || !ev->is_state ||
+	    !server_is_local(ev->state_key) ||
+	    (m != MEMBER_LEAVE && m != MEMBER_BAN) ||
+	    room_membership(r, ev->state_key) != MEMBER_INVITE)
+		return fail(&c->err, M_FORBIDDEN,
+		    "This server is not in the room");
+	if (!room_state(c, r, S("m.room.member"), ev->state_key, &invite))
+		return false;
+	/* The rules of the room can't be asked: whose server invited, may take it back. */
+	if (invite == NULL || !str_eq(id_server(invite->ev.sender),
+	    id_server(ev->sender)))
+		return fail(&c->err, M_FORBIDDEN, "The invitation is not "
+		    "your server's to take back");
+	return keep_outside(&x, NULL);
 }
 
 static bool

@@ -25,6 +25,13 @@ bool fed_knock(struct ctx *c, struct str room_id, const struct str *via, size_t 
 /* The actor refuses an invitation to, or takes back a knock at, a room that this server is not in. Its servers may be gone: then it is so here alone. */
 bool fed_leave(struct ctx *c, struct room *r, struct str reason) MUST_CHECK;
 
+/*
+ * An event by which an invitation is taken back, of a room that this server is
+ * not in; its form and signatures were checked.
+ * errors  M_FORBIDDEN 403 it is none
+ */
+bool fed_retracted(struct ctx *c, struct room *r, const struct event *ev, struct str text) MUST_CHECK;
+
 /* What room an alias of another server names, and the servers in it. errors M_NOT_FOUND 404 */
 bool fed_directory(struct ctx *c, struct str alias, struct str *room_id, struct str *via, size_t max, size_t *nvia) MUST_CHECK;
 

@@ -102,7 +102,9 @@ first_remote(struct room *r)
 	pthread_mutex_lock(&r->lock);
 	it = map_iter(&r->members);
 	while ((m = map_next(&it)) != NULL)
-		if (m->membership == MEMBER_JOIN && m->seq > 0 &&
+		if ((m->membership == MEMBER_JOIN ||
+		    m->membership == MEMBER_INVITE ||
+		    m->membership == MEMBER_KNOCK) && m->seq > 0 &&
 		    m->seq < first &&
 		    !server_is_local(str_n(m->user, m->user_n)))
 			first = m->seq;

@@ -223,7 +223,8 @@ void
 persist_tell_member(struct tell *t, struct str user, enum membership m)
 {
 	assert(t->n < t->max);
-	if (!server_is_local(user) && m == MEMBER_JOIN)
+	if (!server_is_local(user) &&
+	    (m == MEMBER_JOIN || m == MEMBER_INVITE || m == MEMBER_KNOCK))
 		outbound_has_remote(t->room);
 	if (server_is_local(user))
 		t->change[t->n++] = (struct change){ str_dup(t->a, user),

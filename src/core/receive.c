@@ -7,6 +7,8 @@
 
 #include "base/log.h"
 #include "core/dag.h"
+#include "core/fed_join.h"
+#include "core/member.h"
 #include "core/server_keys.h"
 #include "room/acl.h"
 #include "room/ids.h"
@@ -163,11 +165,12 @@ receive_state_before(struct recv *rx, const struct event *ev,
 		if (!receive_fetch_missing(rx, ev) || !find_prev(rx, ev, x))
 			return false;
 	}
-	set = arena_array(c->a, struct state_delta, x->nprev + 1);
+	set = arena_array(c->a, struct state_delta, x->nprev + x->nmissing);
 	for (size_t i = 0; i < x->nprev; i++)
 		set[n++] = dag_after(c->a, x->prev[i]);
-	if (x->nmissing > 0 && !receive_fetch_state(rx, ev, &set[n++]))
-		return false;
+	for (size_t i = 0; i < x->nmissing; i++)
+		if (!receive_fetch_state(rx, x->missing[i], &set[n++]))
+			return false;
 	if (n == 0)
 		return fail(&c->err, M_FORBIDDEN,
 		    "An event without previous events");
@@ -414,6 +417,21 @@ receive_one(struct recv *rx, const struct json *pdu, struct str *id,
 	    take(rx, &got.ev, text, how));
 }
 
+/* Of a room that this server is not in, only the end of an invitation is taken. */
+static bool
+receive_outside(struct recv *rx, const struct json *pdu, struct str *id)
+{
+	struct received got;
+	struct str text;
+
+	if (!receive_read(rx->c, rx->r->v, pdu, &got, &text))
+		return false;
+	*id = got.ev.id;
+	return str_eq(got.ev.room, rx->r->id)
+	    ? fed_retracted(rx->c, rx->r, &got.ev, text)
+	    : fail(&rx->c->err, M_FORBIDDEN, "The event is of another room");
+}
+
 static bool
 receive_pdu(struct ctx *c, struct str origin, const struct json *pdu,
     int *fetches, struct str *id)
@@ -421,11 +439,10 @@ receive_pdu(struct ctx *c, struct str origin, const struct json *pdu,
 	struct recv rx = { .c = c, .origin = origin, .fetches = fetches };
 	enum place_how how;
 
-	if (!room_open(c, json_str(pdu, S("room_id")), &rx.r))
+	if (!room_open_any(c, json_str(pdu, S("room_id")), &rx.r))
 		return false;
-	if (!room_has_server(rx.r, server_get()->name))
-		return fail(&c->err, M_FORBIDDEN,
-		    "This server is not in the room");
+	if (!member_is_resident(rx.r))
+		return receive_outside(&rx, pdu, id);
 	return receive_acl_ok(c, rx.r, origin) &&
 	    receive_one(&rx, pdu, id, &how);
 }

@@ -225,12 +225,12 @@ no_state(struct recv *rx)
 	    "could not be had from " STR_FMT, STR_ARG(rx->origin));
 }
 
-bool
-receive_fetch_state(struct recv *rx, const struct event *ev,
-    struct state_delta *out)
+/* The state before an event, by the ids that the origin gives. */
+static bool
+given_before(struct recv *rx, struct str event, struct state_delta *out)
 {
 	struct arena *a = rx->c->a;
-	struct str part[] = { rx->r->id, ev->id };
+	struct str part[] = { rx->r->id, event };
 	const struct json *ids, *got, *list, **pdu;
 	size_t missing = 0, n;
 
@@ -255,6 +255,46 @@ receive_fetch_state(struct recv *rx, const struct event *ev,
 	if (!state_of_ids(rx, list, out))
 		return false;
 	return has_create(out) || no_state(rx);
+}
+
+/* The event itself, as an outlier; NULL: it can't be had. */
+static bool
+fetch_event(struct recv *rx, struct str id, const struct sev **out)
+{
+	const struct json *got, **pdu;
+	size_t n;
+
+	if (!event_find(rx->c, id, out) || *out != NULL)
+		return *out != NULL;
+	if (!ask(rx, "GET", fed_path(rx->c->a, "v1/event/%s", &id, 1), NULL,
+	    &got))
+		return false;
+	n = collect(rx->c->a, json_get_arr(got, S("pdus")), NULL, &pdu);
+	return receive_outliers(rx->c, rx->r, pdu, n) &&
+	    event_find(rx->c, id, out);
+}
+
+bool
+receive_fetch_state(struct recv *rx, struct str prev, struct state_delta *out)
+{
+	const struct sev *x;
+	size_t n = 0;
+
+	if (!given_before(rx, prev, out) || !fetch_event(rx, prev, &x))
+		return false;
+	if (x == NULL || x->room != rx->r->nid || !x->ev.is_state ||
+	    (sev_flags(x) & EVENT_F_REJECTED) != 0)
+		return true;
+	for (size_t i = 0; i < out->n; i++)
+		if (!str_eq(out->slot[i].type, x->ev.type) ||
+		    !str_eq(out->slot[i].key, x->ev.state_key))
+			out->slot[n++] = out->slot[i];
+	out->slot = arena_grow(rx->c->a, out->slot, n *
+	    sizeof(*out->slot), (n + 1) * sizeof(*out->slot));
+	out->slot[n++] = (struct state_slot){ x->ev.type, x->ev.state_key,
+	    x->nid };
+	out->n = n;
+	return true;
 }
 
 /* Those that stand at the gap, asked of a server that is in the room. */

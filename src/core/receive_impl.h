@@ -33,7 +33,7 @@ bool receive_acl_ok(struct ctx *c, struct room *r, struct str server) MUST_CHECK
 /* receive_fetch.c. What can't be had is no error: the caller looks again. */
 bool receive_fetch_auth(struct recv *rx, const struct event *ev) MUST_CHECK;
 bool receive_fetch_missing(struct recv *rx, const struct event *ev) MUST_CHECK;
-/* The state before an event as the origin has it. errors when it can't be had */
-bool receive_fetch_state(struct recv *rx, const struct event *ev, struct state_delta *out) MUST_CHECK;
+/* The state after a previous event that is not here, as the origin has it. errors when it can't be had */
+bool receive_fetch_state(struct recv *rx, struct str prev, struct state_delta *out) MUST_CHECK;
 
 #endif

@@ -15,7 +15,7 @@ static const struct query room_put = {
 };
 static const struct query rooms = {
 	.name = "outbound_room.all",
-	.sql = "SELECT DISTINCT room FROM membership WHERE membership = $2"
+	.sql = "SELECT DISTINCT room FROM membership WHERE membership IN ($2, $3, $4)"
 	    " AND user_id NOT LIKE '%:' || $1",
 };
 static const struct query add = {
@@ -87,8 +87,8 @@ outbound_rooms(struct db *db, struct str our_name,
 {
 	struct rows r;
 
-	if (!db_query(db, &rooms, V(v_str(our_name), v_int(MEMBER_JOIN)), &r,
-	    e))
+	if (!db_query(db, &rooms, V(v_str(our_name), v_int(MEMBER_JOIN),
+	    v_int(MEMBER_INVITE), v_int(MEMBER_KNOCK)), &r, e))
 		return false;
 	while (db_next(&r))
 		take(arg, db_int(&r, 0));

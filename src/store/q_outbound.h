@@ -8,7 +8,7 @@
 /* *seq 0: no row. */
 bool outbound_room_get(struct db *db, int64_t room, int64_t *seq, bool *found, struct err *e) MUST_CHECK;
 bool outbound_room_put(struct db *db, int64_t room, int64_t seq, struct err *e) MUST_CHECK;
-/* Rooms with a joined member of another server. Reads all memberships: for the start. */
+/* Rooms with a member of another server, joined, invited or knocking. Reads all memberships: for the start. */
 bool outbound_rooms(struct db *db, struct str our_name, void (*take)(void *arg, int64_t room), void *arg, struct err *e) MUST_CHECK;
 
 bool outbound_pdu_add(struct db *db, struct str destination, int64_t event, int64_t room, struct err *e) MUST_CHECK;

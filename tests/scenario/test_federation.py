@@ -301,3 +301,18 @@ def test_a_leave_reaches_the_other_server(peers, people):
     wait_for(lambda: member() == "join", 5)
     bob.ok("POST", f"/rooms/{quote(room)}/leave", {})
     wait_for(lambda: member() == "leave", 5)
+
+
+def test_an_invitation_that_is_taken_back_is_gone_over_there(peers, people):
+    alice, bob, _ = people
+    room = alice.create()
+    alice.invite(room, bob)
+    invited(bob, room)
+    alice.ok("POST", f"/rooms/{quote(room)}/kick", {"user_id": bob.id})
+    wait_for(lambda: room not in bob.sync().get("rooms", {}).get("invite", {}), 5)
+
+
+def test_a_notary_signs_what_another_server_publishes(peers):
+    status, answer = peers[0].call("POST", "/_matrix/key/v2/query", {"server_keys": {peers[1].name: {}, "localhost:1": {}}})
+    assert status == 200 and [k["server_name"] for k in answer["server_keys"]] == [peers[1].name]
+    assert set(answer["server_keys"][0]["signatures"]) == {peers[0].name, peers[1].name}

@@ -3,10 +3,12 @@
 #include "api/res.h"
 #include "base/conf.h"
 #include "core/account.h"
+#include "core/e2ee.h"
 #include "core/fed.h"
 #include "core/session.h"
 #include "room/ids.h"
 #include "store/q_profile.h"
+#include "store/stream.h"
 
 /* GET /account/whoami */
 bool
@@ -124,6 +126,7 @@ device_get(struct req *rq)
 struct rename {
 	struct str user, device, name;
 	int64_t n;
+	struct stream_tx tx;
 };
 
 static bool
@@ -131,7 +134,9 @@ rename_body(struct db *db, void *arg, struct err *e)
 {
 	struct rename *x = arg;
 
-	return device_rename(db, x->user, x->device, x->name, &x->n, e);
+	/* Others are shown the name with the keys. */
+	return device_rename(db, x->user, x->device, x->name, &x->n, e) &&
+	    (x->n == 0 || devicelist_bump(db, &x->tx, x->user, e));
 }
 
 /* PUT /devices/{deviceId}: display_name. */
@@ -139,12 +144,14 @@ bool
 device_put_put(struct req *rq)
 {
 	struct ctx *c = &rq->ctx;
-	struct rename x = { c->who.user, req_path(rq, "deviceId"),
-	    { NULL, 0 }, 0 };
+	struct rename x = { .user = c->who.user,
+	    .device = req_path(rq, "deviceId") };
 
 	if (!body_opt_str(rq, "display_name", 1024, &x.name) ||
-	    !db_transact(c->db, rename_body, &x, &c->err))
+	    !devicelist_begin(c, x.user) ||
+	    !stream_transact(c->db, rename_body, &x, &x.tx, &c->err))
 		return false;
+	devicelist_end(&x.tx, x.user);
 	return x.n > 0 ? res_empty(rq) : no_device(rq);
 }
 
