@@ -532,11 +532,10 @@ fed_retracted(struct ctx *c, struct room *r, const struct event *ev,
 		    "This server is not in the room");
 	if (!room_state(c, r, S("m.room.member"), ev->state_key, &invite))
 		return false;
-	/* The rules of the room can't be asked: whose server invited, may take it back. */
-	if (invite == NULL || !str_eq(id_server(invite->ev.sender),
-	    id_server(ev->sender)))
-		return fail(&c->err, M_FORBIDDEN, "The invitation is not "
-		    "your server's to take back");
+	/* The room's rules can't be asked: who invited may take it back, nobody else. */
+	if (invite == NULL || !str_eq(invite->ev.sender, ev->sender))
+		return fail(&c->err, M_FORBIDDEN, "The invitation is not the "
+		    "sender's to take back");
 	return keep_outside(&x, NULL);
 }
 

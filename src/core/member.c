@@ -59,7 +59,9 @@ member_is_in_allowed(struct ctx *c, const struct json *rules, struct str user,
 		    !json_get_str(&allow->at[i], S("room_id"), &id))
 			continue;
 		if (room_open(c, id, &other)) {
-			*in = room_membership(other, user) == MEMBER_JOIN;
+			/* What we knew of it when we were last in it does not count. */
+			*in = member_is_resident(other) &&
+			    room_membership(other, user) == MEMBER_JOIN;
 			continue;
 		}
 		if (c->err.code != M_NOT_FOUND)

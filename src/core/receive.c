@@ -357,7 +357,8 @@ bool
 receive_judge(struct recv *rx, const struct event *ev, struct around *x,
     bool *ok)
 {
-	return auth_ok(rx, ev, ok) && receive_state_before(rx, ev, x) &&
+	/* What is fetched for the state mostly brings the auth events along. */
+	return receive_state_before(rx, ev, x) && auth_ok(rx, ev, ok) &&
 	    (!*ok || allowed_by(rx, ev, &x->before, ok));
 }
 

@@ -17,6 +17,7 @@ struct given {
 	struct given **after;
 	size_t nafter, cap_after, waits;
 	bool known;			/* the store has it */
+	bool dropped;			/* it can't be judged: one of its auth events is not to be had */
 };
 
 struct batch {
@@ -88,7 +89,11 @@ link_all(struct batch *b)
 		}
 }
 
-/* Is it carried by its auth events, of which some may be missing? */
+/*
+ * Is it carried by its auth events? Where one is missing nothing can be said,
+ * and it is as if it had not been given: a rejection is for ever, and whoever
+ * gives half of a chain must not bring it about.
+ */
 static bool
 judge(struct batch *b, struct given *g)
 {
@@ -101,6 +106,8 @@ judge(struct batch *b, struct given *g)
 	for (size_t i = 0; i < ev->nauth; i++) {
 		const struct given *on = map_get(&b->by_id, ev->auth[i]);
 
+		if (on != NULL && on->dropped)
+			continue;
 		if (on != NULL) {
 			auth[i] = (struct auth_event){ &on->o.ev,
 			    on->o.rejected };
@@ -114,6 +121,10 @@ judge(struct batch *b, struct given *g)
 			auth[i] = (struct auth_event){ &x->ev,
 			    (sev_flags(x) & EVENT_F_REJECTED) != 0 };
 	}
+	for (size_t i = 0; i < ev->nauth && !g->dropped; i++)
+		g->dropped = auth[i].ev == NULL;
+	if (g->dropped)
+		return true;
 	g->o.rejected = !received_auth_ok(b->c->a, ev, b->create, auth,
 	    ev->nauth, &why);
 	if (g->o.rejected)
@@ -138,7 +149,8 @@ judge_all(struct batch *b, struct outlier *out, size_t *nout)
 		if (!g->known) {
 			if (!judge(b, g))
 				return false;
-			out[(*nout)++] = g->o;
+			if (!g->dropped)
+				out[(*nout)++] = g->o;
 		}
 		for (size_t k = 0; k < g->nafter; k++)
 			if (--g->after[k]->waits == 0)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* See sync.h. */
+#include "core/outbound.h"
 #include "core/sync.h"
 
 #include "core/evcache.h"
@@ -156,6 +157,33 @@ add_senders(struct ctx *c, const struct sync_ask *ask, struct sync_room *out)
 }
 
 /*
+ * Where branches met, state may have changed by an event that is in no timeline
+ * of now: it came earlier, and won only now. Such events are told as state.
+ */
+static bool
+resolved_part(struct ctx *c, const struct sync_room *out, int64_t **added,
+    size_t *n)
+{
+	struct state_root now = room_head(out->r).state;
+	int64_t *at, *gone;
+	size_t count, ngone;
+
+	if (!state_diff(c->db, &out->ev[0]->shown, &now, c->a, &at, &count,
+	    &gone, &ngone, &c->err))
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		bool shown = false;
+
+		for (size_t k = 0; k < out->nev && !shown; k++)
+			shown = out->ev[k]->nid == at[i];
+		if (!shown)
+			at[(*n)++] = at[i];
+	}
+	*added = at;
+	return true;
+}
+
+/*
  * The difference between what the client knows (the state after `low`) and the
  * state at the start of the timeline; all of that state when it knows nothing.
  */
@@ -181,6 +209,10 @@ state_part(struct ctx *c, const struct sync_ask *ask, int64_t low,
 	if (first != low + 1 && (!sync_state_at(c, out->r, low + 1, &known) ||
 	    !state_diff(c->db, &known, &start, c->a, &added, &n, &gone,
 	    &ngone, &c->err)))
+		return false;
+	if (first == low + 1 && out->nev > 0 &&
+	    outbound_is_federated(room_nid(out->r)) &&
+	    !resolved_part(c, out, &added, &n))
 		return false;
 	return take_state(c, ask, added, n, out) && add_senders(c, ask, out);
 }

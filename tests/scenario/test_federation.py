@@ -316,3 +316,19 @@ def test_a_notary_signs_what_another_server_publishes(peers):
     status, answer = peers[0].call("POST", "/_matrix/key/v2/query", {"server_keys": {peers[1].name: {}, "localhost:1": {}}})
     assert status == 200 and [k["server_name"] for k in answer["server_keys"]] == [peers[1].name]
     assert set(answer["server_keys"][0]["signatures"]) == {peers[0].name, peers[1].name}
+
+
+def test_who_left_the_allowed_room_cannot_let_others_in_by_what_it_once_knew(peers, people):
+    alice, bob, carol = people
+    space = alice.create(preset="public_chat")
+    room = alice.create(initial_state=[{"type": "m.room.join_rules", "state_key": "", "content": {
+        "join_rule": "restricted", "allow": [{"type": "m.room_membership", "room_id": space}]}}])
+    join_via(bob, space, peers[0].name)
+    join_via(carol, space, peers[0].name)
+    join_via(bob, room, peers[0].name)
+    levels = alice.ok("GET", f"/rooms/{quote(room)}/state/m.room.power_levels")
+    alice.state(room, "m.room.power_levels", {**levels, "invite": 0})
+    wait_for(lambda: carol.id in bob.ok("GET", f"/rooms/{quote(space)}/joined_members")["joined"])
+    bob.ok("POST", f"/rooms/{quote(space)}/leave", {})
+    assert carol.ask("POST", f"/join/{quote(room)}?via={quote(peers[1].name)}", {})[0] >= 400
+    join_via(carol, room, peers[0].name)

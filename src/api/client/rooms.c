@@ -262,8 +262,7 @@ others_join(struct ctx *c, struct named *x, struct str reason,
 {
 	struct err why = c->err;
 
-	if (x->nvia == 0)
-		x->nvia = room_servers(c, x->r, x->via, LEN(x->via));
+	x->nvia = room_servers(c, x->r, x->via, LEN(x->via));
 	if (x->nvia > 0 && fed_join(c, x->id, x->via, x->nvia, reason, extra))
 		return true;
 	if (x->nvia == 0 || c->err.code == M_NOT_FOUND)
