@@ -22,7 +22,13 @@
 /* Server name -> "until_ms host:port". */
 static struct memo places = MEMO_INIT(1 << 20);
 
-/* A glob of names: '*' any letters, '?' one. Linear but for '*', which starts over. */
+static char
+lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+/* A glob of names, of any case: '*' any letters, '?' one. Linear but for '*': it starts over. */
 static bool
 glob(struct str pattern, struct str s)
 {
@@ -30,7 +36,7 @@ glob(struct str pattern, struct str s)
 
 	while (i < s.n) {
 		if (p < pattern.n && (pattern.p[p] == '?' ||
-		    pattern.p[p] == s.p[i])) {
+		    lower(pattern.p[p]) == lower(s.p[i]))) {
 			p++;
 			i++;
 		} else if (p < pattern.n && pattern.p[p] == '*') {
@@ -56,6 +62,10 @@ fed_allowed(struct str server)
 
 	if (!c->federation_enabled)
 		return false;
+	/* The same host by another spelling is the same server. */
+	server = id_host(server);
+	if (str_ends(server, S(".")))
+		server.n--;
 	for (size_t i = 0; i < c->federation_deny.n; i++)
 		if (glob(c->federation_deny.at[i], server))
 			return false;

@@ -28,7 +28,7 @@ struct fed_req {
 bool fed_call(struct ctx *c, const struct fed_req *q, const struct json **out) MUST_CHECK;
 /* What the server publishes of its keys, unchecked; this is asked unsigned. errors M_UNAVAILABLE 503, M_FORBIDDEN 403 */
 bool fed_ask_keys(struct ctx *c, struct str server, const struct json **out) MUST_CHECK;
-/* May that server talk with us, and we with it? By federation.enabled, .allow, .deny. */
+/* May that server talk with us, and we with it? By federation.enabled, .allow, .deny; case and port do not count. */
 bool fed_allowed(struct str server);
 /* "/_matrix/federation/v1/" and the rest by a format with %s for each part, percent-encoded. At most 8 parts. */
 struct str fed_path(struct arena *a, const char *format, const struct str *parts, size_t n);

@@ -17,7 +17,7 @@ struct given {
 	struct given **after;
 	size_t nafter, cap_after, waits;
 	bool known;			/* the store has it */
-	bool dropped;			/* it can't be judged: one of its auth events is not to be had */
+	bool dropped;			/* one of its auth events is not to be had */
 };
 
 struct batch {

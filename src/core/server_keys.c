@@ -97,6 +97,30 @@ add_row(struct ctx *c, struct rows_of *x, struct str server, struct str id,
 	    str_n((char *)key, sizeof(key))), until };
 }
 
+/*
+ * Only what keys are published with: who puts our signature under it (the
+ * notary does) must never be made to sign a request or an event.
+ */
+static bool
+only_keys(const struct json *got)
+{
+	static const struct str known[] = {
+		S_INIT("server_name"), S_INIT("verify_keys"),
+		S_INIT("old_verify_keys"), S_INIT("valid_until_ts"),
+		S_INIT("signatures"), S_INIT("tls_fingerprints"),
+	};
+
+	for (uint32_t i = 0; i < got->n; i++) {
+		bool is_known = false;
+
+		for (size_t k = 0; k < LEN(known) && !is_known; k++)
+			is_known = str_eq(got->m[i].key, known[k]);
+		if (!is_known)
+			return false;
+	}
+	return true;
+}
+
 /* What a server publishes counts when each current key has signed it. */
 static bool
 read_keys(struct ctx *c, struct str server, const struct json *got,
@@ -107,7 +131,8 @@ read_keys(struct ctx *c, struct str server, const struct json *got,
 	int64_t until = 0, ended;
 	uint8_t key[SIGN_PUBLIC_BYTES];
 
-	if (!str_eq(json_str(got, S("server_name")), server) || now == NULL ||
+	if (!only_keys(got) ||
+	    !str_eq(json_str(got, S("server_name")), server) || now == NULL ||
 	    now->n == 0 || !json_get_int(got, S("valid_until_ts"), &until))
 		return fail(&c->err, M_UNAUTHORIZED, "The keys of " STR_FMT
 		    " are malformed", STR_ARG(server));
@@ -126,8 +151,13 @@ read_keys(struct ctx *c, struct str server, const struct json *got,
 			    STR_ARG(server));
 		add_row(c, out, server, now->m[i].key, x, until);
 	}
+	if (out->n == 0)
+		return fail(&c->err, M_UNAUTHORIZED, STR_FMT " publishes no "
+		    "key that it has signed with", STR_ARG(server));
 	for (uint32_t i = 0; old != NULL && i < old->n; i++)
-		if (json_get_int(&old->m[i].val, S("expired_ts"), &ended))
+		if (old->m[i].val.type == JSON_OBJ &&
+		    json_get_int(&old->m[i].val, S("expired_ts"), &ended) &&
+		    ended <= c->now_ms)
 			add_row(c, out, server, old->m[i].key,
 			    &old->m[i].val, ended);
 	return true;
@@ -201,6 +231,16 @@ ask_once(struct ctx *c, struct str server)
 	ok = !may_ask(c, server) || ask_server(c, server);
 	pthread_mutex_unlock(lock);
 	return ok;
+}
+
+bool
+server_keys_published(struct ctx *c, struct str server,
+    const struct json **out)
+{
+	struct rows_of *rows = arena_make(c->a, struct rows_of);
+
+	return fed_ask_keys(c, server, out) &&
+	    read_keys(c, server, *out, rows);
 }
 
 bool

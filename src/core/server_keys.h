@@ -18,6 +18,13 @@
 bool server_key_get(struct ctx *c, struct str server, struct str key_id, int64_t at_ms, bool strict,
     uint8_t out[SIGN_PUBLIC_BYTES]) MUST_CHECK;
 
+/*
+ * What a server publishes of its keys now: nothing but keys, under its own
+ * name, signed by each of its current ones. Nothing else may be signed again.
+ * errors  M_UNAUTHORIZED 401 it is none of that; M_UNAVAILABLE 503
+ */
+bool server_keys_published(struct ctx *c, struct str server, const struct json **out) MUST_CHECK;
+
 /* Has each server that must have signed the event, signed it? errors M_FORBIDDEN 403 */
 bool server_signed(struct ctx *c, const struct room_version *v, const struct received *r) MUST_CHECK;
 

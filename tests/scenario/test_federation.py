@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Two and three servers, one conversation."""
+import http.server
 import json
+import ssl
+import threading
 
 import pytest
 
@@ -214,6 +217,60 @@ def test_what_another_server_is_sent_is_in_the_ledger(peers, people):
     sees(bob, room, "on record")
     records = [r for r in peers[0].settled() if any(x[1] == room for x in r["seen"]) and peers[1].name in json.dumps(r)]
     assert {r["operation"] for r in records} >= {"fed_send_join_put", "federation_send"}, records
+
+
+class KeyServer(threading.Thread):
+    """Answers every request with what it was told to publish."""
+
+    def __init__(self, certificates, body):
+        super().__init__(daemon=True)
+        ca, cert, key = certificates
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                data = json.dumps(body(self.server.name)).encode()
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            def log_message(self, *_):
+                pass
+
+        self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(cert, key)
+        self.http.socket = context.wrap_socket(self.http.socket, server_side=True)
+        self.name = self.http.name = f"localhost:{self.http.server_port}"
+
+    def run(self):
+        self.http.serve_forever()
+
+
+@pytest.mark.parametrize("body", [
+    lambda name: {"method": "PUT", "uri": "/_matrix/federation/v1/send/1", "origin": name, "destination": "x", "content": {}},
+    lambda name: {"type": "m.room.member", "room_id": "!r:x", "sender": "@a:x", "state_key": "@a:x", "content": {}},
+    lambda name: {"server_name": name, "valid_until_ts": 2**52, "verify_keys": {"ed25519:a": {"key": "A" * 43}}, "signatures": {}},
+    lambda name: {"server_name": name, "valid_until_ts": 2**52, "verify_keys": {"other:a": {"key": "A" * 43}}, "signatures": {},
+                  "old_verify_keys": {"ed25519:b": {"key": "A" * 43, "expired_ts": 2**52}}},
+], ids=["a request", "an event", "keys that are not signed", "no key that signs"])
+def test_a_notary_signs_keys_and_nothing_else(certificates, peers, body):
+    other = KeyServer(certificates, body)
+    other.start()
+    try:
+        status, answer = peers[0].call("GET", "/_matrix/key/v2/query/" + quote(other.name))
+        assert (status, answer) == (200, {"server_keys": []})
+    finally:
+        other.http.shutdown()
+
+
+def test_a_denied_server_is_denied_by_every_spelling(tmp_path, certificates, peers, new_store):
+    with Peer(tmp_path / "strict", certificates, new_store(), ["--federation.deny=LOCALHOST"]) as strict:
+        dan = strict.user()
+        other = peers[0].user().create(preset="public_chat")
+        status, answer = dan.ask("POST", f"/join/{quote(other)}?via={quote(peers[0].name)}", {})
+        assert (status, answer["errcode"]) == (403, "M_FORBIDDEN")
 
 
 def test_a_server_that_is_denied_is_refused_both_ways(tmp_path, certificates, peers, new_store):

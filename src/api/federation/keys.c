@@ -5,7 +5,7 @@
  */
 #include "api/res.h"
 #include "base/enc.h"
-#include "core/fed.h"
+#include "core/server_keys.h"
 #include "room/ids.h"
 
 #define NOTARY_MAX 20			/* servers of one request: each is asked */
@@ -65,7 +65,8 @@ vouch_for(struct req *rq, struct str server, struct json *list)
 		json_push(c->a, list, our_keys(rq));
 		return;
 	}
-	if (!id_server_name_ok(server) || !fed_ask_keys(c, server, &got)) {
+	if (!id_server_name_ok(server) ||
+	    !server_keys_published(c, server, &got)) {
 		err_clear(&c->err);
 		return;
 	}
