@@ -65,8 +65,12 @@ notice_judge(struct ctx *c, const struct reader *x, struct room *r,
 	struct push_ask pa = { .user_id = x->ask.user,
 	    .member_count = room_counts(r).joined, .power = &power };
 
-	if (!room_power(c, r, &power) || !room_state(c, r,
-	    S("m.room.member"), x->ask.user, &mine))
+	/* A room of others, to which the user is invited, has no levels here. */
+	if (room_create_event(r) == NULL)
+		pa.power = NULL;
+	else if (!room_power(c, r, &power))
+		return false;
+	if (!room_state(c, r, S("m.room.member"), x->ask.user, &mine))
 		return false;
 	if (mine != NULL)
 		pa.display_name = json_str(mine->ev.content,

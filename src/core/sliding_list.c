@@ -256,8 +256,10 @@ static bool
 passes(struct ctx *c, const struct sliding_rooms *all,
     const struct sliding_room *x, const struct sliding_filter *f, bool *ok)
 {
-	struct str type = json_str(room_create_event(x->r)->content,
-	    S("type"));
+	/* Of a room of others, to which the user is invited, it may not be known. */
+	const struct event *create = room_create_event(x->r);
+	struct str type = create != NULL ? json_str(create->content,
+	    S("type")) : S("");
 	bool is;
 
 	*ok = false;

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from beffroid import bodies, quote
+from beffroid import V3, bodies, quote
 from conftest import check_no_fault
 from federation import Peer, make_certificates, wait_for
 
@@ -389,3 +389,32 @@ def test_who_left_the_allowed_room_cannot_let_others_in_by_what_it_once_knew(pee
     bob.ok("POST", f"/rooms/{quote(space)}/leave", {})
     assert carol.ask("POST", f"/join/{quote(room)}?via={quote(peers[1].name)}", {})[0] >= 400
     join_via(carol, room, peers[0].name)
+
+
+def sliding(user, **filters):
+    body = {"lists": {"all": {"ranges": [[0, 20]], "timeline_limit": 3, "required_state": [["*", "*"]], "filters": filters}}}
+    return user.ok("POST", "/_matrix/client/unstable/org.matrix.simplified_msc3575/sync", body)
+
+
+def test_an_invitation_from_elsewhere_is_shown_by_every_kind_of_sync(peers, people):
+    """Nothing is known of such a room but what the invitation said: no create event, no power levels."""
+    alice, bob, _ = people
+    bob.ok("POST", "/pushers/set", {"app_id": "a", "pushkey": "k", "kind": "http", "app_display_name": "a", "lang": "fr",
+                                    "device_display_name": "d", "data": {"url": "https://localhost:1/_matrix/push/v1/notify"}})
+    since = bob.sync()["next_batch"]
+    room = alice.create(name="Elsewhere")
+    alice.invite(room, bob)
+    wait_for(lambda: room in bob.sync(since)["rooms"].get("invite", {}))
+    for filters in ({}, {"room_types": [None]}, {"not_room_types": ["m.space"]}, {"is_invite": True}, {"is_encrypted": False}):
+        assert room in sliding(bob, **filters)["rooms"], filters
+    for path in ("/messages?dir=b", "/state", "/members", "/joined_members", "/context/$x", "/threads", "/hierarchy"):
+        version = "/_matrix/client/v1" if path in ("/threads", "/hierarchy") else V3
+        assert bob.ask("GET", f"{version}/rooms/{quote(room)}{path}")[0] in (403, 404), path
+    assert bob.ask("PUT", f"/rooms/{quote(room)}/send/m.room.message/x", {"body": "x"})[0] in (403, 404)
+    since = bob.sync()["next_batch"]
+    bob.ok("POST", f"/rooms/{quote(room)}/leave", {})
+    assert room not in bob.sync(since)["rooms"].get("invite", {})
+    sliding(bob)
+    bob.sync(filter=json.dumps({"room": {"include_leave": True}}))
+    bob.ok("POST", f"/rooms/{quote(room)}/forget", {})
+    bob.sync(since)
