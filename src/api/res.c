@@ -2,6 +2,7 @@
 /* Writing replies; the only way out for content. See res.h. */
 #include "api/res.h"
 
+#include "base/clock.h"
 #include "core/sticky.h"
 
 #include <assert.h>
@@ -155,6 +156,30 @@ res_file(struct req *rq, struct str media, int fd, int64_t bytes,
 	rq->res.fd_from = from;
 	rq->res.fd_bytes = n;
 	seen_add(&rq->seen, SEEN_MEDIA, media, from, from + n - 1, 1, n);
+	rq->replied = true;
+	return true;
+}
+
+bool
+res_file_parts(struct req *rq, struct str media, int fd, int64_t bytes,
+    struct str type, struct str shown)
+{
+	struct arena *a = rq->ctx.a;
+	/* Drawn for each reply, so no file can hold it. */
+	struct str mark = random_text(a, 32);
+
+	begin(rq, 200, str_fmt(a, "multipart/mixed; boundary=" STR_FMT,
+	    STR_ARG(mark)));
+	buf_str(&rq->res.body, str_fmt(a, "--" STR_FMT "\r\nContent-Type: "
+	    "application/json\r\n\r\n{}\r\n--" STR_FMT "\r\nContent-Type: "
+	    STR_FMT "\r\nContent-Disposition: " STR_FMT "\r\n\r\n",
+	    STR_ARG(mark), STR_ARG(mark), STR_ARG(type), STR_ARG(shown)));
+	buf_str(&rq->res.tail, str_fmt(a, "\r\n--" STR_FMT "--\r\n",
+	    STR_ARG(mark)));
+	rq->res.fd = fd;
+	rq->res.fd_from = 0;
+	rq->res.fd_bytes = bytes;
+	seen_add(&rq->seen, SEEN_MEDIA, media, 0, bytes - 1, 1, bytes);
 	rq->replied = true;
 	return true;
 }

@@ -23,6 +23,11 @@ bool res_json(struct req *rq, int status, const struct json *v) MUST_CHECK;
 void res_header(struct req *rq, const char *name, struct str value);
 /* A file of media: status 200 (or 206 by range), noted as SEEN_MEDIA. fd is taken. */
 bool res_file(struct req *rq, struct str media, int fd, int64_t bytes, struct str type) MUST_CHECK;
+/*
+ * The same as servers give files to each other: two parts, an object of
+ * metadata (none is known) and the whole file. shown: its Content-Disposition.
+ */
+bool res_file_parts(struct req *rq, struct str media, int fd, int64_t bytes, struct str type, struct str shown) MUST_CHECK;
 bool res_text(struct req *rq, int status, const char *type, struct str text) MUST_CHECK;
 bool res_html(struct req *rq, int status, struct str html) MUST_CHECK;
 bool res_redirect(struct req *rq, struct str location) MUST_CHECK;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
  * A connection's sending side: the reply's head and body in one go, then its
- * file. See conn.h.
+ * file, then what comes after that. See conn.h.
  */
 #include "net/conn.h"
 
@@ -45,18 +45,22 @@ plain_sent(struct conn *c, ssize_t n)
 	return SENT_WAIT;
 }
 
-/* What is left to send of head and body, in two pieces; their number. */
+#define PIECES 3
+
+/* What can be sent now of head, body and (the file being out) tail; how many pieces. */
 static int
-memory_left(const struct reply *r, struct iovec iov[2])
+memory_left(const struct reply *r, struct iovec iov[PIECES])
 {
-	struct str piece[2] = { str_n(r->head, r->head_n),
-	    buf_view(&r->res.body) };
+	struct str piece[PIECES] = { str_n(r->head, r->head_n),
+	    buf_view(&r->res.body), buf_view(&r->res.tail) };
 	size_t skip = r->memory_sent;
 	int n = 0;
 
 	if (r->bodiless)
 		piece[1].n = 0;
-	for (int i = 0; i < 2; i++) {
+	if (r->bodiless || r->res.fd < 0 || r->file_sent < r->res.fd_bytes)
+		piece[2].n = 0;
+	for (int i = 0; i < PIECES; i++) {
 		struct str rest = str_from(piece[i], skip < piece[i].n ? skip
 		    : piece[i].n);
 
@@ -138,7 +142,7 @@ static enum sent
 send_piece(struct conn *c, bool *done)
 {
 	struct reply *r = c->reply;
-	struct iovec iov[2];
+	struct iovec iov[PIECES];
 	int niov = memory_left(r, iov);
 
 	*done = false;

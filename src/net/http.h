@@ -112,6 +112,7 @@ struct http_res {
 	struct buf body;		/* heap buffer */
 	int fd;				/* >= 0: file sent after the body by sendfile, closed at the end */
 	int64_t fd_from, fd_bytes;
+	struct buf tail;		/* sent after the file, if there is one; heap buffer */
 	bool close;			/* close the connection after it */
 	struct http_mark mark;		/* for app.may_send */
 };

@@ -15,6 +15,7 @@
 #define HEAD_FIXED 256
 #define HEAD_LINES_MAX 65536
 #define BODY_MAX ((size_t)1 << 30)
+#define TAIL_MAX 4096
 
 static const struct {
 	int status;
@@ -53,7 +54,7 @@ reply_new(struct http_res *res, size_t server_n)
 	struct reply *r;
 
 	assert(res->status >= 200 && res->status <= 599);
-	if (res->head.over || res->body.over) {
+	if (res->head.over || res->body.over || res->tail.over) {
 		/* Half an answer is none. */
 		http_res_free(res);
 		http_res_init(res, 500);
@@ -107,7 +108,7 @@ reply_head(struct reply *r, const struct reply_how *how)
 	if (!no_content) {
 		put(r, S("\r\nContent-Length: "));
 		put_number(r, (int64_t)res->body.n +
-		    (res->fd >= 0 ? res->fd_bytes : 0));
+		    (res->fd >= 0 ? res->fd_bytes + (int64_t)res->tail.n : 0));
 	}
 	if (!how->keep_alive)
 		put(r, S("\r\nConnection: close"));
@@ -145,6 +146,7 @@ http_res_init(struct http_res *res, int status)
 	*res = (struct http_res){ .status = status, .fd = -1 };
 	buf_init(&res->head, NULL, HEAD_LINES_MAX);
 	buf_init(&res->body, NULL, BODY_MAX);
+	buf_init(&res->tail, NULL, TAIL_MAX);
 }
 
 void
@@ -166,4 +168,5 @@ http_res_free(struct http_res *res)
 	res->fd = -1;
 	buf_free(&res->head);
 	buf_free(&res->body);
+	buf_free(&res->tail);
 }

@@ -11,7 +11,7 @@
 struct reply {
 	struct http_res res;
 	bool bodiless;			/* HEAD, 204, 304: only the head is sent */
-	size_t memory_sent;		/* of head and body together */
+	size_t memory_sent;		/* of head, body and tail together */
 	int64_t file_sent;
 	size_t head_n;
 	char head[];

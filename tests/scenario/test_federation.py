@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Two and three servers, one conversation."""
+import http.client
 import http.server
+import io
 import json
 import ssl
 import threading
 
 import pytest
+from PIL import Image
 
 from beffroid import V3, bodies, quote
 from conftest import check_no_fault
-from federation import Peer, make_certificates, wait_for
+from federation import Peer, SignedPeer, make_certificates, wait_for
 
 VERSIONS = ["1", "2", "3", "5", "6", "7", "9", "10", "11", "12"]
 
@@ -418,3 +421,72 @@ def test_an_invitation_from_elsewhere_is_shown_by_every_kind_of_sync(peers, peop
     bob.sync(filter=json.dumps({"room": {"include_leave": True}}))
     bob.ok("POST", f"/rooms/{quote(room)}/forget", {})
     bob.sync(since)
+
+
+@pytest.fixture(scope="module")
+def stranger(tmp_path_factory, certificates):
+    made = SignedPeer(tmp_path_factory.mktemp("stranger"), certificates)
+    yield made
+    made.http.shutdown()
+
+
+def upload(user, data, type="application/octet-stream", name="f"):
+    return user.ok("POST", f"/_matrix/media/v3/upload?filename={quote(name)}", data, headers={"Content-Type": type})["content_uri"]
+
+
+def parts(status, data, headers):
+    """The two parts of a file that a server gives: (headers, bytes) each."""
+    assert status == 200, data
+    kind, boundary = headers["Content-Type"].split("; boundary=")
+    assert kind == "multipart/mixed"
+    before, *found, after = data.split(f"--{boundary}".encode())
+    assert (before, after) == (b"", b"--\r\n")
+    split = [p.removeprefix(b"\r\n").removesuffix(b"\r\n").split(b"\r\n\r\n", 1) for p in found]
+    return [(dict(line.split(": ", 1) for line in head.decode().split("\r\n")), body) for head, body in split]
+
+
+@pytest.mark.parametrize("data", [b"x", b"\r\n--x--\r\n", bytes(range(256)) * 8192], ids=["one byte", "like a boundary", "2 MiB"])
+def test_a_file_of_ours_is_given_to_another_server_and_on_record(peers, people, stranger, data):
+    media = upload(people[0], data, "text/html", "a b.html").removeprefix(f"mxc://{peers[0].name}/")
+    about, file = parts(*stranger.ask(peers[0], "GET", f"/_matrix/federation/v1/media/download/{media}"))
+    assert (about[0]["Content-Type"], json.loads(about[1])) == ("application/json", {})
+    assert file == ({"Content-Type": "text/html", "Content-Disposition": "attachment; filename*=utf-8''a%20b.html"}, data)
+    (record,) = [r for r in peers[0].settled() if any(x[1] == f"{peers[0].name}/{media}" for x in r["seen"])]
+    assert (record["operation"], record["seen"][0][5]) == ("fed_download_get", len(data))
+    assert stranger.name in json.dumps(record)
+
+
+def test_a_file_is_given_over_tls_too_and_the_connection_goes_on(peers, people, stranger, certificates):
+    data = bytes(range(256)) * 8192
+    media = upload(people[0], data).removeprefix(f"mxc://{peers[0].name}/")
+    path = f"/_matrix/federation/v1/media/download/{media}"
+    sig = stranger.sign({"method": "GET", "uri": path, "origin": stranger.name, "destination": peers[0].name})
+    header = f'X-Matrix origin="{stranger.name}",destination="{peers[0].name}",key="ed25519:t",sig="{sig}"'
+    c = http.client.HTTPSConnection(peers[0].name, context=ssl.create_default_context(cafile=certificates[0]), timeout=30)
+    for _ in range(2):
+        c.request("GET", path, headers={"Authorization": header})
+        answer = c.getresponse()
+        assert parts(answer.status, answer.read(), dict(answer.getheaders()))[1][1] == data
+    c.close()
+
+
+def test_a_thumbnail_of_ours_is_given_to_another_server(peers, people, stranger):
+    picture = io.BytesIO()
+    Image.new("RGB", (600, 400), "red").save(picture, "PNG")
+    media = upload(people[0], picture.getvalue(), "image/png").removeprefix(f"mxc://{peers[0].name}/")
+    path = f"/_matrix/federation/v1/media/thumbnail/{media}"
+    _, (head, data) = parts(*stranger.ask(peers[0], "GET", path + "?width=32&height=32&method=scale"))
+    assert head["Content-Type"] in ("image/jpeg", "image/png") and Image.open(io.BytesIO(data)).width < 600
+    status, answer, _ = stranger.ask(peers[0], "GET", path)
+    assert (status, json.loads(answer)["errcode"]) == (400, "M_MISSING_PARAM")
+
+
+def test_no_file_is_given_that_is_not_there_or_to_who_does_not_sign(peers, people, stranger):
+    path = "/_matrix/federation/v1/media/download/"
+    status, answer, _ = stranger.ask(peers[0], "GET", path + "nothing")
+    assert (status, json.loads(answer)["errcode"]) == (404, "M_NOT_FOUND")
+    media = upload(people[0], b"secret").removeprefix(f"mxc://{peers[0].name}/")
+    assert peers[0].call("GET", path + media)[0] == 401
+    made = people[0].ok("POST", "/_matrix/media/v1/create")["content_uri"].removeprefix(f"mxc://{peers[0].name}/")
+    status, answer, _ = stranger.ask(peers[0], "GET", path + made + "?timeout_ms=100")
+    assert (status, json.loads(answer)["errcode"]) == (504, "M_NOT_YET_UPLOADED")

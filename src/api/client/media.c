@@ -4,6 +4,7 @@
  * paths of old, without a reader, are closed unless the operator opens them.
  * spec: client-server, "Content repository".
  */
+#include "api/disposition.h"
 #include "api/res.h"
 #include "base/conf.h"
 #include "core/thumb.h"
@@ -89,45 +90,11 @@ media_config_get(struct req *rq)
 	return res_close(rq);
 }
 
-/* Types that a browser may show in place; everything else is saved. */
-static bool
-is_inline(struct str type)
-{
-	static const struct str ok[] = {
-		S_INIT("text/css"), S_INIT("text/plain"), S_INIT("text/csv"),
-		S_INIT("application/json"), S_INIT("application/ld+json"),
-		S_INIT("image/jpeg"), S_INIT("image/gif"), S_INIT("image/png"),
-		S_INIT("image/apng"), S_INIT("image/webp"),
-		S_INIT("image/avif"), S_INIT("video/mp4"),
-		S_INIT("video/webm"), S_INIT("video/ogg"),
-		S_INIT("video/quicktime"), S_INIT("audio/mp4"),
-		S_INIT("audio/webm"), S_INIT("audio/aac"),
-		S_INIT("audio/mpeg"), S_INIT("audio/ogg"),
-		S_INIT("audio/wave"), S_INIT("audio/wav"),
-		S_INIT("audio/x-wav"), S_INIT("audio/x-pn-wav"),
-		S_INIT("audio/flac"), S_INIT("audio/x-flac"),
-	};
-	struct str rest;
-
-	if (!str_cut(type, ';', &type, &rest))
-		rest = type;
-	for (size_t i = 0; i < LEN(ok); i++)
-		if (str_eq_nocase(ok[i], str_trim(type)))
-			return true;
-	return false;
-}
-
 static void
 file_headers(struct req *rq, const struct media_row *row, struct str name)
 {
-	struct str how = is_inline(row->type) ? S("inline") : S("attachment");
-
-	if (name.n == 0)
-		name = row->name;
-	if (name.n > 0)
-		how = str_fmt(rq->ctx.a, STR_FMT "; filename*=utf-8''" STR_FMT,
-		    STR_ARG(how), STR_ARG(pct_encode(rq->ctx.a, name)));
-	res_header(rq, "Content-Disposition", how);
+	res_header(rq, "Content-Disposition", disposition(rq->ctx.a, row->type,
+	    name.n > 0 ? name : row->name));
 	res_header(rq, "Content-Security-Policy", S("sandbox; default-src "
 	    "'none'; script-src 'none'; plugin-types application/pdf; "
 	    "style-src 'unsafe-inline'; media-src 'self'; object-src 'self';"));

@@ -42,17 +42,26 @@ take_value(struct arena *a, struct str *s, struct str *out)
 	return true;
 }
 
-static void
+/* False: it was said before, and two readers could each heed another one. */
+static bool
 keep(struct x_matrix *x, struct str name, struct str value)
 {
+	struct str *to = NULL;
+
 	if (str_eq_nocase(name, S("origin")))
-		x->origin = value;
+		to = &x->origin;
 	else if (str_eq_nocase(name, S("destination")))
-		x->destination = value;
+		to = &x->destination;
 	else if (str_eq_nocase(name, S("key")))
-		x->key = value;
+		to = &x->key;
 	else if (str_eq_nocase(name, S("sig")))
-		x->sig = value;
+		to = &x->sig;
+	if (to == NULL)
+		return true;
+	if (to->p != NULL)
+		return false;
+	*to = value.p != NULL ? value : S("");
+	return true;
 }
 
 bool
@@ -75,9 +84,8 @@ x_matrix_read(struct arena *a, struct str h, struct x_matrix *out)
 		if (name.n == 0 || h.n == 0 || h.p[0] != '=')
 			return false;
 		h = str_from(h, 1);
-		if (!take_value(a, &h, &value))
+		if (!take_value(a, &h, &value) || !keep(out, name, value))
 			return false;
-		keep(out, name, value);
 		h = str_trim(h);
 		if (h.n > 0 && h.p[0] != ',')
 			return false;

@@ -10,7 +10,7 @@ struct x_matrix {
 	struct str origin, destination, key, sig;
 };
 
-/* Reads "X-Matrix origin=...,key=\"...\",..."; quoted or not, in any order, unknown parts passed over. Pure. */
+/* Reads "X-Matrix origin=...,key=\"...\",..."; quoted or not, in any order, unknown parts passed over, none of ours twice. Pure. */
 bool x_matrix_read(struct arena *a, struct str header, struct x_matrix *out);
 
 /* Fills the actor with the server. errors M_UNAUTHORIZED 401, M_FORBIDDEN 403 */

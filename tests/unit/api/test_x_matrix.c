@@ -33,6 +33,10 @@ test_a_header_that_lacks_something_is_none(void **state)
 		"X-Matrix origin=\"a,key=b,sig=c", "X-Matrix origin=a key=b sig=c",
 		"X-Matrix origin=a,key=\"b\\", "X-Matrix =a,key=b,sig=c",
 		"X-Matrix origin",
+		"X-Matrix origin=a,origin=b,key=b,sig=c",
+		"X-Matrix origin=a,key=b,sig=c,Origin=b",
+		"X-Matrix origin=a,key=b,sig=c,sig=c",
+		"X-Matrix destination=\"\",destination=a,origin=a,key=b,sig=c",
 	};
 	struct x_matrix x;
 
