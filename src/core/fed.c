@@ -18,6 +18,7 @@
 #define NO_PLACE_MS INT64_C(300000)	/* and that there was no well-known */
 #define KEYS_MS 5000
 #define BODY_MAX (8 << 20)
+#define FILE_BYTES_A_SECOND 4096
 
 /* Server name -> "until_ms host:port". */
 static struct memo places = MEMO_INIT(1 << 20);
@@ -220,33 +221,44 @@ refused(struct ctx *c, const struct fed_req *q, const struct client_res *res)
 	return false;
 }
 
-bool
-fed_call(struct ctx *c, const struct fed_req *q, const struct json **out)
+/* Signs and asks; where the answer goes is in req. */
+static bool
+ask(struct ctx *c, const struct fed_req *q, struct client_req *req,
+    struct client_res *res)
 {
 	struct http_header header[2] = { { .name = S("Authorization") },
 	    { S("Content-Type"), S("application/json") } };
-	struct client_req req = {
-		.purpose = "federation", .method = str_c(q->method),
-		.header = header, .nheaders = q->body != NULL ? 2 : 1,
-		.total_ms = q->total_ms,
-		.body_max = q->body_max != 0 ? q->body_max : BODY_MAX,
-	};
+
+	if (!fed_allowed(q->server))
+		return fail(&c->err, M_FORBIDDEN, "This server does not "
+		    "federate with " STR_FMT, STR_ARG(q->server));
+	req->purpose = "federation";
+	req->method = str_c(q->method);
+	req->header = header;
+	req->nheaders = q->body != NULL ? 2 : 1;
+	req->total_ms = q->total_ms;
+	req->body_max = q->body_max != 0 ? q->body_max : BODY_MAX;
+	req->url = str_fmt(c->a, "https://" STR_FMT STR_FMT,
+	    STR_ARG(find_place(c, q->server)), STR_ARG(q->path));
+	header[0].value = sign_request(c, q);
+	if (q->body != NULL)
+		req->body = json_text(c->a, q->body);
+	if (!client_call(req, c->a, res, &c->err))
+		return false;
+	return (res->status >= 200 && res->status <= 299) ||
+	    refused(c, q, res);
+}
+
+bool
+fed_call(struct ctx *c, const struct fed_req *q, const struct json **out)
+{
+	struct client_req req = { .has_fd = false };
 	struct client_res res;
 	struct json *json;
 
 	*out = NULL;
-	if (!fed_allowed(q->server))
-		return fail(&c->err, M_FORBIDDEN, "This server does not "
-		    "federate with " STR_FMT, STR_ARG(q->server));
-	req.url = str_fmt(c->a, "https://" STR_FMT STR_FMT,
-	    STR_ARG(find_place(c, q->server)), STR_ARG(q->path));
-	header[0].value = sign_request(c, q);
-	if (q->body != NULL)
-		req.body = json_text(c->a, q->body);
-	if (!client_call(&req, c->a, &res, &c->err))
+	if (!ask(c, q, &req, &res))
 		return false;
-	if (res.status < 200 || res.status > 299)
-		return refused(c, q, &res);
 	json = arena_make(c->a, struct json);
 	if (!json_parse(c->a, res.body, JSON_ANY, json, &c->err) ||
 	    json->type != JSON_OBJ) {
@@ -255,6 +267,43 @@ fed_call(struct ctx *c, const struct fed_req *q, const struct json **out)
 		    " gave an answer that is none", STR_ARG(q->server));
 	}
 	*out = json;
+	return true;
+}
+
+bool
+fed_fetch(struct ctx *c, const struct fed_req *q, int fd,
+    struct fed_file *out)
+{
+	struct client_req req = { .has_fd = true, .to_fd = fd,
+	    .bytes_a_second = FILE_BYTES_A_SECOND };
+	struct client_res res;
+
+	if (!ask(c, q, &req, &res))
+		return false;
+	*out = (struct fed_file){ client_header(&res, "Content-Type"),
+	    res.bytes };
+	return true;
+}
+
+bool
+fed_fetch_elsewhere(struct ctx *c, const struct fed_req *q, int fd,
+    struct fed_file *out)
+{
+	struct client_req req = { .purpose = "federation", .method = S("GET"),
+	    .url = q->path, .has_fd = true, .to_fd = fd, .redirects = 3,
+	    .total_ms = q->total_ms, .body_max = q->body_max,
+	    .bytes_a_second = FILE_BYTES_A_SECOND };
+	struct client_res res;
+
+	if (!str_starts(q->path, S("https://")))
+		return fail(&c->err, M_UNAVAILABLE, STR_FMT
+		    " names no place for its file", STR_ARG(q->server));
+	if (!client_call(&req, c->a, &res, &c->err))
+		return false;
+	if (res.status != 200)
+		return refused(c, q, &res);
+	*out = (struct fed_file){ client_header(&res, "Content-Type"),
+	    res.bytes };
 	return true;
 }
 

@@ -26,6 +26,15 @@ struct fed_req {
  *         M_UNAVAILABLE 503, M_TIMEOUT 504 it could not be asked
  */
 bool fed_call(struct ctx *c, const struct fed_req *q, const struct json **out) MUST_CHECK;
+/* An answer that went to a file. */
+struct fed_file {
+	struct str type;		/* its Content-Type */
+	int64_t bytes;
+};
+/* As fed_call, but the answer is written to fd, from its start. */
+bool fed_fetch(struct ctx *c, const struct fed_req *q, int fd, struct fed_file *out) MUST_CHECK;
+/* The same from an https URL (q->path) that the server named for it: unsigned, and only from public addresses. */
+bool fed_fetch_elsewhere(struct ctx *c, const struct fed_req *q, int fd, struct fed_file *out) MUST_CHECK;
 /* What the server publishes of its keys, unchecked; this is asked unsigned. errors M_UNAVAILABLE 503, M_FORBIDDEN 403 */
 bool fed_ask_keys(struct ctx *c, struct str server, const struct json **out) MUST_CHECK;
 /* May that server talk with us, and we with it? By federation.enabled, .allow, .deny; case and port do not count. */

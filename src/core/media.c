@@ -28,6 +28,13 @@ media_dir(struct arena *a)
 	return str_cat(a, server_get()->data_dir, S("/media"));
 }
 
+/* Beside media, so that backups leave out what can be had again. */
+static struct str
+remote_dir(struct arena *a)
+{
+	return str_cat(a, server_get()->data_dir, S("/remote_media"));
+}
+
 bool
 media_start(struct err *e)
 {
@@ -35,6 +42,10 @@ media_start(struct err *e)
 	char *dir = str_cz(a, media_dir(a));
 	bool ok = mkdir(dir, 0700) == 0 || errno == EEXIST;
 
+	if (ok) {
+		dir = str_cz(a, remote_dir(a));
+		ok = mkdir(dir, 0700) == 0 || errno == EEXIST;
+	}
 	if (!ok)
 		fail(e, M_UNKNOWN, "Cannot make the folder %s: %s", dir,
 		    strerror(errno));
@@ -71,11 +82,11 @@ digest(struct ctx *c, int fd, int64_t bytes, uint8_t out[SHA256_BYTES])
 	return true;
 }
 
-/* media/ab/cd/<hex> */
+/* dir/ab/cd/<hex> */
 static struct str
-content_path(struct ctx *c, struct str sha256, bool make)
+place(struct ctx *c, struct str dir, struct str hash, bool make)
 {
-	struct str hex = hex_encode(c->a, sha256), dir = media_dir(c->a);
+	struct str hex = hex_encode(c->a, hash);
 	struct str one = str_fmt(c->a, STR_FMT "/" STR_FMT, STR_ARG(dir),
 	    STR_ARG(str_sub(hex, 0, 2)));
 	struct str two = str_fmt(c->a, STR_FMT "/" STR_FMT, STR_ARG(one),
@@ -89,11 +100,22 @@ content_path(struct ctx *c, struct str sha256, bool make)
 	    STR_ARG(hex));
 }
 
+/* Uploads lie by their content, which equal ones share; copies by whose and which they are. */
+static struct str
+content_path(struct ctx *c, const struct media_row *row, bool make)
+{
+	if (str_eq(row->server, server_get()->name))
+		return place(c, media_dir(c->a), row->sha256, make);
+	return place(c, remote_dir(c->a), sha256_raw(c->a, str_fmt(c->a,
+	    STR_FMT "/" STR_FMT, STR_ARG(row->server), STR_ARG(row->id))),
+	    make);
+}
+
 /* Gives the unnamed file its name; one of that name has the same content. */
 static bool
-name_file(struct ctx *c, int fd, struct str sha256)
+name_file(struct ctx *c, int fd, const struct media_row *row)
 {
-	struct str path = content_path(c, sha256, true);
+	struct str path = content_path(c, row, true);
 	char self[64];
 
 	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
@@ -181,7 +203,7 @@ media_store(struct ctx *c, int fd, int64_t bytes, struct str type,
 	j.row.name = name;
 	j.row.bytes = bytes;
 	j.row.sha256 = str_n((char *)hash, sizeof(hash));
-	if (!name_file(c, fd, j.row.sha256) ||
+	if (!name_file(c, fd, &j.row) ||
 	    !db_transact(c->db, store_body, &j, &c->err))
 		return false;
 	if (!j.done)
@@ -223,10 +245,46 @@ media_get(struct ctx *c, struct str server, struct str id,
 bool
 media_open(struct ctx *c, const struct media_row *row, int *fd)
 {
-	*fd = open(str_cz(c->a, content_path(c, row->sha256, false)),
+	*fd = open(str_cz(c->a, content_path(c, row, false)),
 	    O_RDONLY | O_CLOEXEC);
 	if (*fd >= 0)
 		return true;
 	fail(&c->err, M_NOT_FOUND, "The file is gone");
 	return err_cause(&c->err, "%s", strerror(errno));
+}
+
+int
+media_unnamed(struct ctx *c)
+{
+	return open(str_cz(c->a, remote_dir(c->a)),
+	    O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+}
+
+static bool
+keep_body(struct db *db, void *arg, struct err *e)
+{
+	const struct media_row *row = arg;
+
+	return media_delete(db, row->server, row->id, e) &&
+	    media_insert(db, row, e);
+}
+
+bool
+media_keep_remote(struct ctx *c, int fd, struct media_row *row)
+{
+	uint8_t hash[SHA256_BYTES];
+
+	if (!digest(c, fd, row->bytes, hash))
+		return false;
+	row->sha256 = str_dup(c->a, str_n((char *)hash, sizeof(hash)));
+	/* What lies there is of a row that is gone. */
+	media_unlink_remote(c, row);
+	return name_file(c, fd, row) &&
+	    db_transact(c->db, keep_body, row, &c->err);
+}
+
+void
+media_unlink_remote(struct ctx *c, const struct media_row *row)
+{
+	unlink(str_cz(c->a, content_path(c, row, false)));
 }

@@ -26,6 +26,12 @@ bool media_get(struct ctx *c, struct str server, struct str id, struct media_row
 /* An open file of the content. errors M_NOT_FOUND 404 */
 bool media_open(struct ctx *c, const struct media_row *row, int *fd) MUST_CHECK;
 
+/* An unnamed file beside the copies of other servers' files, or -1. */
+int media_unnamed(struct ctx *c);
+/* Makes fd's row->bytes the copy of another server's file: file and row. Of one at a time. */
+bool media_keep_remote(struct ctx *c, int fd, struct media_row *row) MUST_CHECK;
+void media_unlink_remote(struct ctx *c, const struct media_row *row);
+
 /* Puts the signing key, media and record beside a copy of the database. */
 bool backup_files(struct ctx *c, struct str dir) MUST_CHECK;
 

@@ -195,15 +195,33 @@ open_kept(struct ctx *c, struct str path, struct thumb *out)
 	return true;
 }
 
+static struct str
+thumbs_dir(struct ctx *c)
+{
+	return str_cat(c->a, server_get()->data_dir, S("/media/thumbs"));
+}
+
+static struct str
+thumb_path(struct ctx *c, const struct media_row *row, size_t size)
+{
+	return str_fmt(c->a, STR_FMT "/" STR_FMT "-%zu",
+	    STR_ARG(thumbs_dir(c)), STR_ARG(hex_encode(c->a, row->sha256)),
+	    size);
+}
+
+void
+thumb_forget(struct ctx *c, const struct media_row *row)
+{
+	for (size_t i = 0; i < LEN(sizes); i++)
+		unlink(str_cz(c->a, thumb_path(c, row, i)));
+}
+
 bool
 thumb_get(struct ctx *c, const struct media_row *row, int64_t width,
     int64_t height, bool crop, struct thumb *out)
 {
 	size_t size = size_for(width, height, crop);
-	struct str dir = str_cat(c->a, server_get()->data_dir,
-	    S("/media/thumbs"));
-	struct str path = str_fmt(c->a, STR_FMT "/" STR_FMT "-%zu",
-	    STR_ARG(dir), STR_ARG(hex_encode(c->a, row->sha256)), size);
+	struct str path = thumb_path(c, row, size);
 	struct buf b;
 	int from;
 	bool ok;
@@ -215,7 +233,7 @@ thumb_get(struct ctx *c, const struct media_row *row, int64_t width,
 		    "The file is too large for a thumbnail");
 	if (!media_open(c, row, &from))
 		return false;
-	mkdir(str_cz(c->a, dir), 0700);
+	mkdir(str_cz(c->a, thumbs_dir(c)), 0700);
 	buf_init(&b, c->a, THUMB_MAX);
 	ok = decode_in_turn(c, size, from, &b);
 	close(from);

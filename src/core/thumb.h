@@ -16,5 +16,7 @@ struct thumb {
  * errors  M_UNKNOWN 400 no picture that can be read; M_TOO_LARGE 413
  */
 bool thumb_get(struct ctx *c, const struct media_row *row, int64_t width, int64_t height, bool crop, struct thumb *out) MUST_CHECK;
+/* Removes what was made of a file that goes; of one with the same content they are made again. */
+void thumb_forget(struct ctx *c, const struct media_row *row);
 
 #endif

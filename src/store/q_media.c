@@ -30,8 +30,19 @@ static const struct query quarantine = {
 	.sql = "UPDATE media SET quarantined = $3 WHERE server = $1"
 	    " AND media_id = $2",
 };
+static const struct query drop = {
+	.name = "media.delete",
+	.sql = "DELETE FROM media WHERE server = $1 AND media_id = $2",
+};
+static const struct query oldest = {
+	.name = "media.oldest",
+	.sql = "SELECT server, media_id, user_id, type, name, sha256, bytes,"
+	    " created_ms, expires_ms, quarantined FROM media"
+	    " WHERE user_id = '' AND quarantined = 0"
+	    " ORDER BY created_ms LIMIT $1",
+};
 
-QUERIES(q_media, &insert, &fill, &find, &used, &quarantine)
+QUERIES(q_media, &insert, &fill, &find, &used, &quarantine, &drop, &oldest)
 
 bool
 media_insert(struct db *db, const struct media_row *x, struct err *e)
@@ -62,18 +73,24 @@ struct take {
 	struct media_row *out;
 };
 
+static struct media_row
+read_row(struct rows *r, struct arena *a)
+{
+	return (struct media_row){
+		.server = db_str(r, 0, a), .id = db_str(r, 1, a),
+		.user = db_str(r, 2, a), .type = db_str(r, 3, a),
+		.name = db_str(r, 4, a), .sha256 = db_str(r, 5, a),
+		.bytes = db_int(r, 6), .created_ms = db_int(r, 7),
+		.expires_ms = db_int(r, 8), .quarantined = db_bool(r, 9),
+	};
+}
+
 static void
 take_row(struct rows *r, void *arg)
 {
 	struct take *t = arg;
 
-	*t->out = (struct media_row){
-		.server = db_str(r, 0, t->a), .id = db_str(r, 1, t->a),
-		.user = db_str(r, 2, t->a), .type = db_str(r, 3, t->a),
-		.name = db_str(r, 4, t->a), .sha256 = db_str(r, 5, t->a),
-		.bytes = db_int(r, 6), .created_ms = db_int(r, 7),
-		.expires_ms = db_int(r, 8), .quarantined = db_bool(r, 9),
-	};
+	*t->out = read_row(r, t->a);
 }
 
 bool
@@ -99,4 +116,24 @@ media_quarantine(struct db *db, struct str server, struct str id, bool on,
 {
 	return db_change(db, &quarantine, V(v_str(server), v_str(id),
 	    v_bool(on)), n, e);
+}
+
+bool
+media_delete(struct db *db, struct str server, struct str id, struct err *e)
+{
+	return db_exec(db, &drop, V(v_str(server), v_str(id)), e);
+}
+
+bool
+media_oldest(struct db *db, struct arena *a, struct media_row *out,
+    size_t max, size_t *n, struct err *e)
+{
+	struct rows r;
+
+	*n = 0;
+	if (!db_query(db, &oldest, V(v_int((int64_t)max)), &r, e))
+		return false;
+	while (*n < max && db_next(&r))
+		out[(*n)++] = read_row(&r, a);
+	return db_done(&r, e);
 }

@@ -490,3 +490,64 @@ def test_no_file_is_given_that_is_not_there_or_to_who_does_not_sign(peers, peopl
     made = people[0].ok("POST", "/_matrix/media/v1/create")["content_uri"].removeprefix(f"mxc://{peers[0].name}/")
     status, answer, _ = stranger.ask(peers[0], "GET", path + made + "?timeout_ms=100")
     assert (status, json.loads(answer)["errcode"]) == (504, "M_NOT_YET_UPLOADED")
+
+
+def fetch(user, media, what="download", query=""):
+    return user.ask("GET", f"/_matrix/client/v1/media/{what}/{media.removeprefix('mxc://')}{query}", raw=True)
+
+
+@pytest.mark.parametrize("data", [b"x", b"\r\n--x--\r\n", bytes(range(256)) * 8192], ids=["one byte", "like a boundary", "2 MiB"])
+def test_a_file_of_another_server_comes_once_and_its_reader_is_on_record(peers, people, data):
+    alice, bob, _ = people
+    media = upload(alice, data, "text/plain", "à b.txt")
+    for _ in range(2):
+        status, got, headers = fetch(bob, media)
+        assert (status, got, headers["Content-Type"]) == (200, data, "text/plain")
+        assert headers["Content-Disposition"] == "inline; filename*=utf-8''%C3%A0%20b.txt"
+    object = media.removeprefix("mxc://")
+    given = [r for r in peers[0].settled() if any(x[1] == object for x in r["seen"])]
+    read = [r for r in peers[1].settled() if any(x[1] == object for x in r["seen"])]
+    assert [r["operation"] for r in given] == ["fed_download_get"]
+    assert [(r["operation"], r["who"]) for r in read] == [("download_get", bob.id)] * 2
+
+
+def test_a_thumbnail_of_another_servers_file_is_made_here(peers, people):
+    picture = io.BytesIO()
+    Image.new("RGB", (600, 400), "red").save(picture, "PNG")
+    media = upload(people[0], picture.getvalue(), "image/png")
+    status, data, _ = fetch(people[1], media, "thumbnail", "?width=32&height=32&method=crop")
+    assert status == 200 and Image.open(io.BytesIO(data)).size == (32, 32)
+
+
+def test_a_file_that_another_server_does_not_have_is_not_found(peers, people):
+    for media in (f"{peers[0].name}/nothing", f"{peers[0].name}/..%2Fx", "nobody.invalid/..%2F..%2Fx"):
+        assert fetch(people[1], media)[0] == 404, media
+    media = upload(people[0], b"not asked for")
+    assert fetch(people[1], media, query="?allow_remote=false")[0] == 404
+    assert fetch(people[1], media)[:2] == (200, b"not asked for")
+
+
+def test_a_server_that_sends_nonsense_for_a_file_is_a_503_and_nothing_is_kept(peers, people, stranger):
+    status, answer, _ = fetch(people[1], f"{stranger.name}/abc")
+    assert status == 503 and "file" in json.loads(answer)["error"]
+
+
+def test_the_oldest_copies_go_when_there_is_no_room_and_come_back(tmp_path, certificates, peers, people, new_store):
+    peer = Peer(tmp_path / "small", certificates, new_store(), ["--media.remote_cache=100K"])
+    peer.start()
+    try:
+        user = peer.user()
+        files = [(upload(people[0], bytes([i]) * 40000), bytes([i]) * 40000) for i in range(5)]
+        for media, data in files + files[:1]:
+            assert fetch(user, media)[:2] == (200, data)
+        kept = [f for f in (peer.data / "remote_media").rglob("*") if f.is_file()]
+        assert len(kept) == 2
+        for f in kept:
+            f.unlink()
+        assert fetch(user, files[0][0])[:2] == (200, files[0][1])
+        own = upload(user, b"own")
+        for media, data in files[1:]:
+            assert fetch(user, media)[:2] == (200, data)
+        assert fetch(user, own)[1] == b"own"
+    finally:
+        peer.stop()

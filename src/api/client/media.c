@@ -7,6 +7,7 @@
 #include "api/disposition.h"
 #include "api/res.h"
 #include "base/conf.h"
+#include "core/remote_media.h"
 #include "core/thumb.h"
 
 #include <unistd.h>
@@ -14,6 +15,8 @@
 #define NAME_BYTES_MAX 255
 #define TYPE_BYTES_MAX 127
 #define POLL_MS 500
+#define FETCH_POLL_MS 50		/* a file of another server mostly comes soon */
+#define TIMEOUT_MS 20000
 
 /* A type that can stand in a header. */
 static struct str
@@ -104,29 +107,48 @@ file_headers(struct req *rq, const struct media_row *row, struct str name)
 	    S("private, max-age=31536000, immutable"));
 }
 
+/*
+ * The file that the path names, ours or another server's. *found false: the
+ * request was parked until it is there.
+ */
 static bool
-download(struct req *rq, struct str name)
+find_file(struct req *rq, struct media_row *row, bool *found)
 {
 	struct str server = req_path(rq, "serverName");
 	struct str id = req_path(rq, "mediaId");
-	int64_t timeout = 20000, left;
+	bool ours = str_eq(server, server_get()->name);
+	int64_t timeout = TIMEOUT_MS, left, poll;
+
+	if (!req_int(rq, "timeout_ms", 0, 120000, &timeout))
+		return false;
+	if (ours ? !media_get(&rq->ctx, server, id, row, found)
+	    : !remote_media_get(&rq->ctx, server, id, !str_eq(req_query(rq,
+	    "allow_remote"), S("false")), row, found))
+		return false;
+	if (*found)
+		return true;
+	left = req_time_left(rq, timeout);
+	poll = ours ? POLL_MS : FETCH_POLL_MS;
+	if (left > 0)
+		return req_park(rq, left < poll ? left : poll);
+	return fail(&rq->ctx.err, M_NOT_YET_UPLOADED,
+	    "The file is not there yet");
+}
+
+static bool
+download(struct req *rq, struct str name)
+{
 	struct media_row row;
-	bool ready;
+	bool found;
 	int fd;
 
-	if (!req_int(rq, "timeout_ms", 0, 120000, &timeout) ||
-	    !media_get(&rq->ctx, server, id, &row, &ready))
+	if (!find_file(rq, &row, &found))
 		return false;
-	if (!ready) {
-		left = req_time_left(rq, timeout);
-		if (left > 0)
-			return req_park(rq, left < POLL_MS ? left : POLL_MS);
-		return fail(&rq->ctx.err, M_NOT_YET_UPLOADED,
-		    "The file is not there yet");
-	}
+	if (!found)
+		return true;
 	if (!media_open(&rq->ctx, &row, &fd) || !res_file(rq, str_fmt(
-	    rq->ctx.a, STR_FMT "/" STR_FMT, STR_ARG(server), STR_ARG(id)), fd,
-	    row.bytes, row.type))
+	    rq->ctx.a, STR_FMT "/" STR_FMT, STR_ARG(row.server),
+	    STR_ARG(row.id)), fd, row.bytes, row.type))
 		return false;
 	file_headers(rq, &row, name);
 	return true;
@@ -151,27 +173,24 @@ download_name_get(struct req *rq)
 bool
 thumbnail_get(struct req *rq)
 {
-	struct str server = req_path(rq, "serverName");
-	struct str id = req_path(rq, "mediaId");
 	int64_t width = 0, height = 0;
 	struct media_row row;
 	struct thumb t;
-	bool ready;
+	bool found;
 
 	if (!req_has(rq, "width") || !req_has(rq, "height"))
 		return fail(&rq->ctx.err, M_MISSING_PARAM,
 		    "The query needs width and height");
 	if (!req_int(rq, "width", 1, 4096, &width) ||
 	    !req_int(rq, "height", 1, 4096, &height) ||
-	    !media_get(&rq->ctx, server, id, &row, &ready))
+	    !find_file(rq, &row, &found))
 		return false;
-	if (!ready)
-		return fail(&rq->ctx.err, M_NOT_YET_UPLOADED,
-		    "The file is not there yet");
+	if (!found)
+		return true;
 	if (!thumb_get(&rq->ctx, &row, width, height, str_eq(req_query(rq,
 	    "method"), S("crop")), &t) || !res_file(rq, str_fmt(rq->ctx.a,
-	    STR_FMT "/" STR_FMT, STR_ARG(server), STR_ARG(id)), t.fd, t.bytes,
-	    t.type))
+	    STR_FMT "/" STR_FMT, STR_ARG(row.server), STR_ARG(row.id)), t.fd,
+	    t.bytes, t.type))
 		return false;
 	row.type = t.type;
 	file_headers(rq, &row, S("thumbnail"));

@@ -13,18 +13,17 @@
 #define TIMEOUT_MS 20000
 #define TIMEOUT_MAX_MS 120000
 
-/* Our file of that id. False too when the request was parked until it is there. */
+/* Our file of that id. *found false: the request was parked until it is there. */
 static bool
-own_file(struct req *rq, struct media_row *row)
+own_file(struct req *rq, struct media_row *row, bool *found)
 {
 	int64_t timeout = TIMEOUT_MS, left;
-	bool ready;
 
 	if (!req_int(rq, "timeout_ms", 0, TIMEOUT_MAX_MS, &timeout) ||
 	    !media_get(&rq->ctx, server_get()->name, req_path(rq, "mediaId"),
-	    row, &ready))
+	    row, found))
 		return false;
-	if (ready)
+	if (*found)
 		return true;
 	left = req_time_left(rq, timeout);
 	if (left > 0)
@@ -49,10 +48,13 @@ bool
 fed_download_get(struct req *rq)
 {
 	struct media_row row;
+	bool found;
 	int fd;
 
-	return own_file(rq, &row) && media_open(&rq->ctx, &row, &fd) &&
-	    give(rq, &row, fd, row.bytes, row.type, row.name);
+	if (!own_file(rq, &row, &found))
+		return false;
+	return !found || (media_open(&rq->ctx, &row, &fd) &&
+	    give(rq, &row, fd, row.bytes, row.type, row.name));
 }
 
 /* GET /media/thumbnail/{mediaId}?width=&height=&method=&timeout_ms= */
@@ -62,13 +64,16 @@ fed_thumbnail_get(struct req *rq)
 	int64_t width = 0, height = 0;
 	struct media_row row;
 	struct thumb t;
+	bool found;
 
 	if (!req_has(rq, "width") || !req_has(rq, "height"))
 		return fail(&rq->ctx.err, M_MISSING_PARAM,
 		    "The query needs width and height");
-	return req_int(rq, "width", 1, 4096, &width) &&
-	    req_int(rq, "height", 1, 4096, &height) && own_file(rq, &row) &&
-	    thumb_get(&rq->ctx, &row, width, height, str_eq(req_query(rq,
-	    "method"), S("crop")), &t) &&
-	    give(rq, &row, t.fd, t.bytes, t.type, S("thumbnail"));
+	if (!req_int(rq, "width", 1, 4096, &width) ||
+	    !req_int(rq, "height", 1, 4096, &height) ||
+	    !own_file(rq, &row, &found))
+		return false;
+	return !found || (thumb_get(&rq->ctx, &row, width, height,
+	    str_eq(req_query(rq, "method"), S("crop")), &t) &&
+	    give(rq, &row, t.fd, t.bytes, t.type, S("thumbnail")));
 }
