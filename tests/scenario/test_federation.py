@@ -551,3 +551,31 @@ def test_the_oldest_copies_go_when_there_is_no_room_and_come_back(tmp_path, cert
         assert fetch(user, own)[1] == b"own"
     finally:
         peer.stop()
+
+
+def test_another_server_lists_our_published_rooms_and_is_on_record(peers, people, stranger):
+    alice = people[0]
+    shown = alice.create(preset="public_chat", name="Salle " + alice.name)
+    hidden = alice.create(preset="public_chat", name="Salle " + alice.name)
+    alice.ok("PUT", f"/directory/list/room/{quote(shown)}", {"visibility": "public"})
+    path = "/_matrix/federation/v1/publicRooms"
+    status, answer, _ = stranger.ask(peers[0], "GET", path + "?limit=500")
+    found = [r["room_id"] for r in json.loads(answer)["chunk"]]
+    assert status == 200 and shown in found and hidden not in found
+    status, answer, _ = stranger.ask(peers[0], "POST", path, {"filter": {"generic_search_term": alice.name}})
+    assert (status, [r["room_id"] for r in json.loads(answer)["chunk"]]) == (200, [shown])
+    records = [r for r in peers[0].settled() if r["operation"].startswith("fed_public_rooms") and stranger.name in json.dumps(r)]
+    assert {r["operation"] for r in records} == {"fed_public_rooms_get", "fed_public_rooms_post"}
+    assert records[-1]["items"][0]["rows"] == [shown]
+    assert peers[0].call("GET", path)[0] == 401
+
+
+def test_a_directory_can_be_kept_from_other_servers(tmp_path, certificates, stranger, new_store):
+    peer = Peer(tmp_path / "closed", certificates, new_store(), ["--federation.directory=false"])
+    peer.start()
+    try:
+        for method, body in (("GET", None), ("POST", {})):
+            status, answer, _ = stranger.ask(peer, method, "/_matrix/federation/v1/publicRooms", body)
+            assert (status, json.loads(answer)["errcode"]) == (403, "M_FORBIDDEN")
+    finally:
+        peer.stop()

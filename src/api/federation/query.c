@@ -5,6 +5,7 @@
  */
 #include "api/res.h"
 
+#include "base/conf.h"
 #include "core/account.h"
 #include "core/alias.h"
 #include "core/receive.h"
@@ -82,4 +83,25 @@ fed_profile_get(struct req *rq)
 		return false;
 	res_note(rq, SEEN_PROFILE, user, 1);
 	return res_close(rq);
+}
+
+static bool
+directory_open(struct req *rq)
+{
+	return conf_get()->federation_directory || fail(&rq->ctx.err,
+	    M_FORBIDDEN, "This server does not list its rooms to others");
+}
+
+/* GET /publicRooms?limit=&since=: what our users are told */
+bool
+fed_public_rooms_get(struct req *rq)
+{
+	return directory_open(rq) && public_rooms_get(rq);
+}
+
+/* POST /publicRooms: limit, since, filter */
+bool
+fed_public_rooms_post(struct req *rq)
+{
+	return directory_open(rq) && public_rooms_post(rq);
 }
