@@ -579,3 +579,19 @@ def test_a_directory_can_be_kept_from_other_servers(tmp_path, certificates, stra
             assert (status, json.loads(answer)["errcode"]) == (403, "M_FORBIDDEN")
     finally:
         peer.stop()
+
+
+def test_nobody_fetches_files_of_other_servers_without_signing_in(tmp_path, certificates, peers, people, new_store):
+    peer = Peer(tmp_path / "old", certificates, new_store(), ["--media.unauthenticated=true"])
+    peer.start()
+    try:
+        user, theirs = peer.user(), upload(people[0], b"theirs")
+        for _ in range(2):  # the second time a copy is here
+            for what in ("download", "thumbnail"):
+                path = f"/_matrix/media/v3/{what}/{theirs.removeprefix('mxc://')}?width=32&height=32"
+                assert peer.call("GET", path)[0] == 404
+            assert fetch(user, theirs)[:2] == (200, b"theirs")
+        own = upload(user, b"own").removeprefix("mxc://")
+        assert peer.call("GET", f"/_matrix/media/v3/download/{own}", raw=True)[:2] == (200, b"own")
+    finally:
+        peer.stop()

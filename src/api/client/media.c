@@ -121,6 +121,10 @@ find_file(struct req *rq, struct media_row *row, bool *found)
 
 	if (!req_int(rq, "timeout_ms", 0, 120000, &timeout))
 		return false;
+	/* Servers give files for readers who are known, and so do we theirs. */
+	if (!ours && rq->ctx.who.user.n == 0)
+		return fail(&rq->ctx.err, M_NOT_FOUND, "Files of other "
+		    "servers are given to signed-in users only");
 	if (ours ? !media_get(&rq->ctx, server, id, row, found)
 	    : !remote_media_get(&rq->ctx, server, id, !str_eq(req_query(rq,
 	    "allow_remote"), S("false")), row, found))
